@@ -1,0 +1,1 @@
+"""From a list of hosts to stored, judged snapshots."""
