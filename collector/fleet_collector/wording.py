@@ -1,0 +1,91 @@
+"""Numbers in the words a person uses: sizes, shares, durations, ages, names that are safe to print."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
+_YEAR = 365.25 * _DAY
+
+# Line breaks, escapes, and the marks that turn text around (bidirectional controls are of category Cf).
+_HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def size(count: float) -> str:
+    """Bytes as ``81 GiB``, ``1.5 GiB``, ``512 B``.
+
+    >>> size(1610612736)
+    '1.5 GiB'
+    """
+    value, power = float(count), 0
+    while abs(value) >= 999.5 and power < len(_UNITS) - 1:
+        value, power = value / 1024, power + 1
+    digits = 1 if power and abs(value) < 9.95 else 0
+    return f"{value:.{digits}f} {_UNITS[power]}"
+
+
+def percent(value: float) -> str:
+    """A share as ``7 %``; below 10 with one digit, and never rounded up to a full 100.
+
+    >>> percent(99.97)
+    '99.9 %'
+    """
+    if 99.5 <= value < 100:
+        return f"{int(value * 10) / 10:.1f} %"
+    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.1f} %"
+
+
+def number(value: float) -> str:
+    """A count or a rate with thousands apart: ``12,400``, ``0.35``.
+
+    >>> number(12400.0)
+    '12,400'
+    """
+    if abs(value) >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def duration(seconds: float) -> str:
+    """How long, in one unit: ``40 ms``, ``12 s``, ``5 min``, ``3 h``, ``41 d``, ``2.1 years``.
+
+    >>> duration(300)
+    '5 min'
+    """
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 100:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    for unit, name, most in ((_MINUTE, "min", 100 * _MINUTE), (_HOUR, "h", 2 * _DAY), (_DAY, "d", 2 * _YEAR)):
+        if seconds < most:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{seconds / _YEAR:.1f} years"
+
+
+def moment(at: float) -> str:
+    """A time of day in UTC as ``22 Nov 16:47``, with the year where it is not this one's business."""
+    when = datetime.fromtimestamp(at, UTC)
+    return (
+        f"{when.day} {when:%b %H:%M}"
+        if abs(datetime.now(UTC).timestamp() - at) < _YEAR / 2
+        else f"{when:%Y-%m-%d %H:%M}"
+    )
+
+
+def plain(text: str, most: int = 300) -> str:
+    r"""Text of a host, safe on a terminal: bounded; control, bidirectional and unassigned characters spelt out.
+
+    >>> plain("a\x1b[31mb")
+    'a\\x1b[31mb'
+    """
+    if len(text) > most:
+        text = text[: most - 1] + "…"
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_spelt(letter) if unicodedata.category(letter) in _HARMFUL else letter for letter in text)
+
+
+def _spelt(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
