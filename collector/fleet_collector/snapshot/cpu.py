@@ -27,6 +27,7 @@ class CpuProcess(Process, frozen=True, kw_only=True):
     threads: Count | None = None
     state: Text | None = None
     nice: int | None = None
+    cpu_seconds: Number | None = None  # user and system time since it started
 
 
 class HotThread(Fact, frozen=True, kw_only=True):
