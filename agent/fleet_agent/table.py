@@ -60,20 +60,13 @@ class Table(object):
     def read(self):
         """Read the table anew; the rows so far become ``earlier``. Processes that vanish are left out."""
         now = time.monotonic()
-        rows = {}
-        for name in self.host.list("/proc"):
-            if name.isdigit():
-                try:
-                    row = parse_stat(self.host.read("/proc/" + name + "/stat", 4096))
-                except (OSError, ValueError, IndexError):
-                    continue
-                rows[row.pid] = row
+        rows = self._read_rows()
         if self._at is not None:
             self.seconds = now - self._at
             self.earlier = {pid: (row.started_ticks, row.ticks, row.state) for pid, row in self.rows.items()}
         self.rows = rows
         self._at = now
-        if self.booted_at is None:
+        if self.booted_at is None and rows:
             self.booted_at = parse_boot_time(self.host.read("/proc/stat", 1 << 22))
 
     def who(self, pid):
@@ -137,6 +130,21 @@ class Table(object):
     def stuck(self, row):
         """Whether a task was in uninterruptible sleep in both samples."""
         return row.state == "D" and self.earlier.get(row.pid, ("",) * 3)[::2] == (row.started_ticks, "D")
+
+    def _read_rows(self):
+        rows = {}
+        try:
+            names = self.host.list("/proc")
+        except OSError:
+            return rows
+        for name in names:
+            if name.isdigit():
+                try:
+                    row = parse_stat(self.host.read("/proc/" + name + "/stat", 4096))
+                except (OSError, ValueError, IndexError):
+                    continue
+                rows[row.pid] = row
+        return rows
 
     def _command(self, row):
         if not self.commands or row.state == "Z" or self.stuck(row):
