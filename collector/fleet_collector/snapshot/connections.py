@@ -42,10 +42,11 @@ class ByProcess(Process, frozen=True, kw_only=True):
 
 
 class LocalPorts(Fact, frozen=True, kw_only=True):
-    """Use of the local port range towards one destination; TIME_WAIT counts too."""
+    """Use of the local port range from one source towards one destination; TIME_WAIT counts too."""
 
     address: Text  # destination
     port: Port
+    source: Text | None = None  # local address: each pair has the whole range
     used: Count
     time_wait: Count
     percent: Number

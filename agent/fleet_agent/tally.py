@@ -1,0 +1,92 @@
+"""Connections counted by endpoint while they stream by."""
+
+from collections import Counter
+
+from fleet_agent import sockets
+
+KEYS_MOST = 20000  # distinct endpoints kept of a family, so that memory stays bounded
+UNDRAINED_BYTES = 16384  # a receive queue that the process does not read
+NOBODY, UNKNOWN = (
+    0,
+    -1,
+)  # a socket without a process (TIME_WAIT, SYN_RECV, orphans); one of which it may not be seen
+
+_FOLDED = b""
+
+
+class Tally(object):
+    """Counts of connections: memory depends on how many endpoints there are, and that is bounded.
+
+    ``listening`` are the local service ports (2 bytes, network order): a connection from one of them counts
+    as server, by peer, any other as client, by destination. ``owners`` is {inode: pid}; ``low`` and ``high``
+    bound the local port range (2 bytes each).
+    """
+
+    def __init__(self, listening, owners, low, high):
+        self.listening = listening
+        self.owners = dict(owners)
+        self.owners[0] = NOBODY
+        self.low = low
+        self.high = high
+        self.cut = False
+        self._clients = {}  # family: {(state, pid, whether the local port is of the range, remote): count}
+        self._servers = {}  # family: {(state, pid, local port, peer): count}
+        self._undrained = Counter()
+
+    def add(self, family, rows):
+        """Count a batch of rows (see ``sockets``)."""
+        listening, owner, low, high = self.listening, self.owners.get, self.low, self.high
+        clients = self._clients.setdefault(family, Counter())
+        clients.update(
+            [
+                (state, owner(inode, UNKNOWN), low <= port <= high, remote)
+                for state, port, remote, _, inode in rows
+                if port not in listening
+            ]
+        )
+        servers = self._servers.setdefault(family, Counter())
+        servers.update(
+            [
+                (state, owner(inode, UNKNOWN), port, remote[18:])
+                for state, port, remote, _, inode in rows
+                if port in listening
+            ]
+        )
+        self._undrained.update(
+            [
+                owner(inode, UNKNOWN)
+                for state, _, _, queue, inode in rows
+                if queue >= UNDRAINED_BYTES and state == sockets.ESTABLISHED
+            ]
+        )
+        for counts in (clients, servers):
+            if len(counts) > KEYS_MOST:
+                self._fold(counts)
+
+    def _fold(self, counts):
+        """Make one nameless endpoint of the rarer half; counts by state, process and port stay exact."""
+        self.cut = True
+        for key, count in counts.most_common()[KEYS_MOST // 2 :]:
+            del counts[key]
+            counts[(*key[:3], _FOLDED)] += count
+
+    def clients(self):
+        """Each (state, pid, source, (address, port), of the range, count); source is None of folded ones."""
+        for family, counts in self._clients.items():
+            for (state, pid, ranged, remote), count in counts.items():
+                source, endpoint = None, None
+                if remote:
+                    source = sockets.text(family, remote[2:18])
+                    endpoint = (sockets.text(family, remote[18:]), int.from_bytes(remote[:2], "big"))
+                yield state, pid, source, endpoint, ranged, count
+
+    def servers(self):
+        """Each (state, pid, local port, peer, count); peer is None of folded ones."""
+        for family, counts in self._servers.items():
+            for (state, pid, port, peer), count in counts.items():
+                address = sockets.text(family, peer) if peer else None
+                yield state, pid, int.from_bytes(port, "big"), address, count
+
+    def undrained(self):
+        """{pid: number of its ESTABLISHED connections with a large receive queue}."""
+        return {pid: count for pid, count in self._undrained.items() if pid > 0}
