@@ -17,7 +17,7 @@ from fleet_agent.jsontext import dumps
 from fleet_agent.section import Section, reason
 from fleet_agent.table import Table
 
-STEPS = ("identity", "cpu", "memory", "processes")  # cheap ones first
+STEPS = ("identity", "cpu", "memory", "processes", "connections", "ports", "disk")  # cheap ones first
 MEANWHILE = (
     "identity",
 )  # runs while the interval passes: it costs next to nothing and needs no second sample

@@ -80,7 +80,7 @@ class Table(object):
                 "pid": pid,
                 "name": row.name,
                 "command": None if row.kernel else self._command(row),
-                "user": self._owner(pid),
+                "user": self.owner(pid),
                 "unit": None if row.kernel else self.unit(pid),
                 "started_at": self.started_at(row),
             }
@@ -120,6 +120,13 @@ class Table(object):
                 self._users = {}
         return self._users.get(uid, str(uid))
 
+    def owner(self, pid):
+        """The user a process runs as (its effective uid owns /proc/PID), or None."""
+        try:
+            return self.user(self.host.stat("/proc/%d" % pid).st_uid)
+        except OSError:
+            return None
+
     def unit(self, pid):
         """The systemd unit or the container a process runs in, or None."""
         try:
@@ -151,12 +158,6 @@ class Table(object):
             return None
         try:
             return redact(self.words(row.pid))[:COMMAND_LIMIT] or None
-        except OSError:
-            return None
-
-    def _owner(self, pid):
-        try:
-            return self.user(self.host.stat("/proc/%d" % pid).st_uid)
         except OSError:
             return None
 

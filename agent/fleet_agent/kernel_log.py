@@ -1,0 +1,122 @@
+"""The kernel's own log, /dev/kmsg: one read(2) is one record (Documentation/ABI/testing/dev-kmsg)."""
+
+import os
+
+RECORDS_LIMIT = 20000
+RECORD_BYTES = 8192
+DAY_SECONDS = 86400
+KINDS = (  # kind, texts of which one betrays it
+    ("oom_kill", (b"Killed process ",)),
+    ("hung_task", (b" blocked for more than ",)),
+    ("soft_lockup", (b"soft lockup", b"hard LOCKUP", b"self-detected stall")),
+    ("kernel_bug", (b"BUG: ", b"kernel BUG at", b"NULL pointer dereference", b"general protection fault")),
+    ("io_error", (b"Buffer I/O error", b"I/O error, dev ", b"critical medium error")),
+    ("filesystem_error", (b"EXT4-fs error", b"XFS (", b"BTRFS error", b"BTRFS critical")),
+    ("read_only_remount", (b"emounting filesystem read-only", b"forced readonly")),
+    ("memory_error", (b"Hardware Error", b"EDAC MC", b"Memory failure:")),
+    ("conntrack_full", (b"conntrack: table full",)),
+    ("neighbour_full", (b"neighbour: ", b"eighbour table overflow")),
+    ("tcp_memory", (b"TCP: out of memory", b"TCP: too many orphaned sockets")),
+    ("syn_flood", (b"Possible SYN flooding",)),
+    ("link_down", (b"Link is Down", b"link is not ready", b"NETDEV WATCHDOG")),
+    ("nfs_silent", (b"not responding, still trying", b"not responding, timed out")),
+    ("segfault", (b" segfault at ",)),
+    ("throttled", (b"cpu clock throttled",)),
+)
+TELLING = {  # kinds whose texts also open harmless messages, and what a real one holds as well
+    "filesystem_error": (b"rror", b"orrupt", b"hutdown", b"hutting down"),
+    "neighbour_full": (b"overflow",),
+    "memory_error": (b"rror",),
+}
+
+
+def read_records(host):
+    """All records the kernel still has, oldest first, as bytes; raises PermissionError, FileNotFoundError."""
+    if not host.live:
+        return host.read_bytes("/dev/kmsg", RECORDS_LIMIT * 100).split(b"\n")
+    descriptor = os.open(host.path("/dev/kmsg"), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    records = []
+    try:
+        while len(records) < RECORDS_LIMIT:
+            try:
+                record = os.read(descriptor, RECORD_BYTES)
+            except BrokenPipeError:  # overwritten meanwhile: the next read goes on with the oldest left
+                continue
+            except OSError:
+                break
+            if not record:
+                break
+            records.append(record.split(b"\n", 1)[0])
+    finally:
+        os.close(descriptor)
+    return records
+
+
+def recent(records, uptime_seconds):
+    """[(seconds after boot, text)] of the records from the last 24 hours, the kernel's own ones only."""
+    found = []
+    for record in records:
+        head, _, text = record.partition(b";")
+        fields = head.split(b",")
+        if len(fields) > 2 and fields[0].isdigit() and int(fields[0]) < 8 and fields[2].isdigit():
+            at = int(fields[2]) / 1e6
+            if at >= uptime_seconds - DAY_SECONDS:
+                found.append((at, text))
+    return found
+
+
+def summarise(messages, booted_at):
+    """The KernelMessage facts: how often each of KINDS came, and the last of it."""
+    facts = {}
+    for at, text in messages:
+        kind = kind_of(text)
+        if kind:
+            fact = facts.setdefault(kind, {"kind": kind, "count": 0})
+            fact["count"] += 1
+            fact["last_at"] = round(booted_at + at, 1)
+            fact["last"] = text[:300].decode("utf-8", "replace")
+    return sorted(facts.values(), key=lambda fact: -fact["last_at"])
+
+
+def kind_of(text):
+    """The kind of a message, or None for what is of no interest."""
+    for kind, needles in KINDS:
+        for needle in needles:
+            if needle in text and (kind not in TELLING or any(word in text for word in TELLING[kind])):
+                return kind
+    return None
+
+
+def oom_kills(messages, booted_at):
+    """The OomKill facts of "Killed process" messages, each with the control group named just before it.
+
+    ``oom-kill:constraint=CONSTRAINT_MEMCG,...,task_memcg=/system.slice/shop.service,task=java,pid=812,uid=0``
+    ``Memory cgroup out of memory: Killed process 812 (java) total-vm:...kB, anon-rss:2048kB, file-rss:4kB, ...``
+    """
+    facts = []
+    group = None
+    for at, text in messages:
+        if text.startswith(b"oom-kill:"):
+            group = _after(text, b"task_memcg=", b",")
+        elif b"Killed process " in text:
+            facts.append(_kill(text, round(booted_at + at, 1), group))
+            group = None
+    return facts
+
+
+def _kill(text, at, group):
+    kilobytes = [_after(text, name, b"kB") for name in (b"anon-rss:", b"file-rss:", b"shmem-rss:")]
+    pid = _after(text, b"Killed process ", b" ").rstrip(",")
+    fact = {"at": at, "name": text.partition(b"(")[2].partition(b")")[0].decode("utf-8", "replace")}
+    if pid.isdigit():
+        fact["pid"] = int(pid)
+    if any(kilobytes):
+        fact["rss_bytes"] = sum(int(number) for number in kilobytes if number.isdigit()) * 1024
+    if group:
+        fact["unit"] = group.rsplit("/", 1)[-1]
+    return fact
+
+
+def _after(text, start, end):
+    """The text between two marks, empty where the first is not there."""
+    return text.partition(start)[2].partition(end)[0].decode("utf-8", "replace")
