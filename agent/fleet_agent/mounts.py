@@ -3,7 +3,6 @@
 import errno
 import os
 import select
-import signal
 import time
 
 PSEUDO = frozenset(
@@ -18,6 +17,7 @@ NETWORK = frozenset(
 IMAGES = frozenset(("squashfs", "iso9660", "udf", "erofs", "cramfs"))  # full and read-only by nature
 HIDDEN_TMPFS = ("/sys/", "/proc/", "/run/credentials", "/var/lib/kubelet/", "/run/user/", "/dev/")
 CONTAINER_FILES = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")  # files an engine mounts from outside
+SIGKILL = 9
 ASK_LIMIT = 64  # children at a time
 ANSWER_LIMIT = 1 << 16
 
@@ -139,6 +139,20 @@ def holding(mounts, path):
     return found
 
 
+def place(mounts, path, device):
+    """The mount point of the volume a file takes its space from, by its device, else by its name.
+
+    The device of a file in a container is its overlay, which lies on the volume under its mount point.
+    """
+    real = volumes(mounts)
+    for mount in real:
+        if mount.device == device:
+            return mount.point
+    points = [mount.point for mount in mounts if mount.device == device]
+    mount = holding(real, points[0] if points else path)
+    return mount.point if mount else None
+
+
 def is_below(path, directory):
     """Whether a path is a directory or lies somewhere in it."""
     return path == directory or path.startswith(directory if directory == "/" else directory + "/")
@@ -157,7 +171,9 @@ def ask(mounts, seconds, call=os.statvfs):
     stalled = [[point] for point in points if point not in answers][:ASK_LIMIT]
     answers.update(_ask(stalled, seconds, call))
     for point in points:
-        if answers.get(point) == errno.EAGAIN:  # no process left to fork: a local mount may be asked from here
+        if (
+            answers.get(point) == errno.EAGAIN
+        ):  # no process left to fork: a local mount may be asked from here
             answers[point] = _numbers(point, call)
     _silent.update((mount.point, mount.point not in answers) for mount in mounts)
     return {mount.point: answers.get(mount.point) for mount in mounts}
@@ -187,7 +203,7 @@ def _ask(groups, seconds, call):
         for path, line in zip(group, lines):
             answers[path] = _parse_answer(line)
         if len(lines) < len(group):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, SIGKILL)
         os.waitpid(pid, os.WNOHANG if len(lines) < len(group) else 0)
     return answers
 

@@ -58,6 +58,16 @@ class OpenFiles(object):
                 return int(line[6:], 8)
         return 0
 
+    def is_ours(self, path, status):
+        """Whether a path names the same file in the agent's own tree, not only in a container's."""
+        if any(mount_table.is_below(path, point) for point in self._avoid("self")):
+            return False
+        try:
+            found = self.host.stat(path)
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == (status.st_dev, status.st_ino)
+
     def _safe(self, pid, files):
         if not files:
             return []

@@ -7,6 +7,7 @@ from fleet_agent import mounts as mount_table
 from fleet_agent.directories import large
 from fleet_agent.drives import device_name, drives, parse_diskstats, parse_mdstat
 from fleet_agent.open_files import DELETED, OpenFiles
+from fleet_agent.pressure import parse_pressure
 
 ANSWER_SECONDS = 1.0  # what a mount gets to say how full it is
 WALK_SECONDS = 1.5
@@ -137,25 +138,12 @@ def _pressure(host):
     return parse_pressure(host.read("/proc/pressure/io"))
 
 
-def parse_pressure(text):
-    """The Pressure fact of ``/proc/pressure/io``."""
-    fact = {}
-    for line in text.split("\n"):
-        kind, *pairs = line.split(" ")
-        for pair in pairs:
-            name, _, value = pair.partition("=")
-            if name.startswith("avg"):
-                fact[kind + "_" + name] = float(value)
-    return fact
-
-
 def _deleted(section, mounts):
     """Files of at least 1 MiB that have no name any more, each with one process that keeps it."""
     if not section.host.live:
         section.note("deleted", "absent: only the running machine tells")
         return None
     files = OpenFiles(section.host, section.table, mounts, ANSWER_SECONDS)
-    points = {mount.device: mount.point for mount in reversed(mount_table.volumes(mounts))}
     found = {}
     for pid, descriptor, target in files.held():
         if not target.endswith(DELETED):
@@ -169,15 +157,16 @@ def _deleted(section, mounts):
             found.setdefault((status.st_dev, status.st_ino), (size, target[: -len(DELETED)], pid))
     if files.denied:
         section.note("deleted", "denied: the files of %d processes" % files.denied)
-    rows = sorted(((size, path, pid, device) for (device, _), (size, path, pid) in found.items()), reverse=True)
-    return [_deleted_file(section, mounts, points, *row) for row in section.cut("deleted", rows, DELETED_SHOWN)]
+    rows = sorted(
+        ((size, path, pid, device) for (device, _), (size, path, pid) in found.items()), reverse=True
+    )
+    return [_deleted_file(section, mounts, *row) for row in section.cut("deleted", rows, DELETED_SHOWN)]
 
 
-def _deleted_file(section, mounts, points, size, path, pid, device):
+def _deleted_file(section, mounts, size, path, pid, device):
     fact = section.table.who(pid)
     fact.update(path=path, size_bytes=size)
-    mount = mount_table.holding(mounts, path)
-    point = points.get("%d:%d" % (os.major(device), os.minor(device)), mount.point if mount else None)
+    point = mount_table.place(mounts, path, "%d:%d" % (os.major(device), os.minor(device)))
     if point is not None:
         fact["mount"] = point
     return fact
@@ -188,7 +177,9 @@ def _large_directories(section, volumes, mounts):
     points = {mount.point for mount in mounts}
     deadline = time.monotonic() + WALK_SECONDS
     found = []
-    full = [fact for fact in volumes if fact.get("used_percent", 0) >= WALK_FROM_PERCENT and _is_walkable(fact)]
+    full = [
+        fact for fact in volumes if fact.get("used_percent", 0) >= WALK_FROM_PERCENT and _is_walkable(fact)
+    ]
     full.sort(key=lambda fact: fact["available_bytes"])
     for position, fact in enumerate(full):
         now = time.monotonic()

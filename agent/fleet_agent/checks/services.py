@@ -1,0 +1,123 @@
+"""Step 4: the state of daemons, by systemd or whatever else starts them."""
+
+import time
+
+from fleet_agent import initd, systemd
+from fleet_agent.host import Absent, TooSlow
+from fleet_agent.section import reason
+
+LOGS = 5  # units whose last lines are read
+UNITS = 400
+SPARE_SECONDS = 1.0  # of the section's time, not to be spent on logs
+
+
+def collect(section):
+    """The Services fact; ``units`` holds failed, looping, stopped and wanted ones in full, running ones short."""
+    begun = time.monotonic()
+    host = section.host
+    manager = initd.manager(host)
+    wanted = [name for name in section.request.get("services", []) if initd.is_name(name)]
+    if manager == "systemd" and host.live:
+        data = _systemd(section, wanted, begun)
+    elif manager == "openrc":
+        data = _others(section, initd.openrc(host, section.table, wanted))
+    elif manager == "runit":
+        data = _others(section, initd.runit(host, section.table, wanted))
+    elif manager == "systemd":
+        section.note("units", "absent: only the running machine tells")
+        data = _from_control_groups(section, wanted)
+    else:
+        data = _others(section, initd.sysv(host, section.table, wanted))
+        section.note("failed", "absent: no service manager tells")
+        data.pop("failed")
+    data["manager"] = manager
+    return {name: value for name, value in data.items() if value is not None}
+
+
+def _others(section, units):
+    units.sort(key=lambda unit: (unit["active"] == "active", unit["name"]))
+    return {
+        "failed": sum(unit["active"] == "failed" for unit in units),
+        "running": sum(unit["active"] == "active" for unit in units),
+        "units": section.cut("units", units, UNITS),
+    }
+
+
+def _systemd(section, wanted, begun):
+    host = section.host
+    wanted = [name if "." in name else name + ".service" for name in wanted]
+    try:
+        state = systemd.manager(host)
+        if not state:
+            raise Absent("systemctl has no connection to systemd")
+        failed = _count(state, "NFailedUnits")
+        blocks = systemd.units(host, wanted, lambda blocks: failed != sum(map(systemd.is_failed, blocks)))
+        if not blocks:
+            raise Absent("systemctl lists no unit")
+    except (Absent, TooSlow, OSError) as fault:
+        section.note("units", "%s: units that have processes, from their control groups" % reason(fault))
+        return _from_control_groups(section, wanted)
+    facts = _facts(blocks, wanted)
+    _add_logs(section, facts, begun)
+    return {
+        "state": state.get("SystemState") or None,
+        "jobs": _count(state, "NJobs"),
+        "failed": sum(map(systemd.is_failed, blocks)) if failed is None else failed,
+        "running": sum(block.get("SubState") == "running" for block in blocks),
+        "units": section.cut("units", facts, UNITS),
+    }
+
+
+def _facts(blocks, wanted):
+    """Unit facts, the troubled first; a wanted alias, such as mysql for mariadb, has an entry of its own."""
+    booted_at = systemd.booted_at()
+    facts = []
+    for block in blocks:
+        asked = [name for name in wanted if name == block["Id"] or name in block.get("Names", "").split()]
+        rank = _rank(block)
+        if rank < 3 or asked:
+            fact = systemd.full(block, booted_at)
+            facts.append((rank, fact))
+            facts += [(rank, dict(fact, name=name)) for name in asked if name != block["Id"]]
+        elif block.get("SubState") == "running":
+            facts.append((rank, systemd.short(block, booted_at)))
+    facts.sort(key=lambda row: (row[0], row[1]["name"]))
+    return [fact for _, fact in facts]
+
+
+def _rank(block):
+    for rank, tells in enumerate((systemd.is_failed, systemd.is_looping, systemd.is_strayed)):
+        if tells(block):
+            return rank
+    return 3
+
+
+def _add_logs(section, facts, begun):
+    """The last lines of the first few that failed or loop, while there is time."""
+    over = begun + section.request.get("section_seconds", 5.0) - SPARE_SECONDS - systemd.LOG_SECONDS
+    troubled = [fact for fact in facts if fact["active"] == "failed" or fact.get("restarts") or fact.get("sub") == "auto-restart"]
+    for fact in troubled[:LOGS]:
+        if time.monotonic() > over:
+            section.note("log", "cut: no time left")
+            return
+        lines = section.fact("log", systemd.last_lines, section.host, fact["name"])
+        if lines:
+            fact["log"] = lines
+
+
+def _from_control_groups(section, wanted):
+    """What runs, by the control groups of processes: no word on what does not."""
+    table = section.table
+    first = {}
+    for pid, row in sorted(table.rows.items()):
+        if not row.kernel and row.state != "Z":
+            unit = table.unit(pid)
+            if unit and unit.endswith(".service"):
+                first.setdefault(unit, pid)
+    units = [{"name": unit, "active": "active", "main_pid": pid} for unit, pid in sorted(first.items())]
+    units += [{"name": name, "active": "unknown"} for name in wanted if name not in first]
+    return {"running": len(first), "units": section.cut("units", units, UNITS)}
+
+
+def _count(state, name):
+    return int(state[name]) if state.get(name, "").isdigit() else None

@@ -1,0 +1,138 @@
+"""systemd's units, from the text that systemctl and journalctl print (systemctl(1), org.freedesktop.systemd1(5))."""
+
+import time
+
+from fleet_agent.redact import redact_text
+
+PROPERTIES = (
+    "Id,Names,LoadState,ActiveState,SubState,UnitFileState,Type,Result,ExecMainCode,ExecMainStatus,NRestarts,Restart,"
+    "MainPID,StateChangeTimestampMonotonic,InactiveEnterTimestampMonotonic,ActiveEnterTimestampMonotonic,"
+    "ExecMainStartTimestampMonotonic,MemoryCurrent,TasksCurrent,NeedDaemonReload,TriggeredBy"
+)
+SHOW = ["systemctl", "show", "--no-pager", "--all", "-p", PROPERTIES, "--"]
+MANAGER = ["systemctl", "show", "--no-pager", "-p", "SystemState,NJobs,NFailedUnits"]
+SECONDS = 2.5  # for each of the calls: systemctl waits for D-Bus, which may hang
+LOG_SECONDS = 1.0
+LOG_LINES = 10
+LOG_WIDTH = 500
+CODES = {"1": "exited", "2": "killed", "3": "dumped"}  # CLD_* of <signal.h>
+UNSET = (2**64 - 1, 2**32 - 1)
+STRAYED = ("activating", "deactivating", "reloading")
+
+
+def manager(host):
+    """{"SystemState", "NJobs", "NFailedUnits"} as far as this systemd knows them; raises Absent, TooSlow."""
+    _, text = host.run(MANAGER, SECONDS)
+    return (parse_show(text) or [{}])[0]
+
+
+def units(host, wanted, others):
+    """Properties of every service, of the wanted units, and with ``others`` of each failed unit of another kind."""
+    _, text = host.run([*SHOW, "*.service", *wanted], SECONDS)
+    blocks = parse_show(text)
+    if others(blocks):
+        _, text = host.run([*SHOW[:4], "--state=failed", *SHOW[4:], "*"], SECONDS)
+        blocks += parse_show(text)
+    return list({block["Id"]: block for block in blocks if block.get("Id")}.values())
+
+
+def parse_show(text):
+    """A list of {property: value} of ``systemctl show``; an empty line ends a unit."""
+    blocks = []
+    for part in text.split("\n\n"):
+        pairs = [line.partition("=") for line in part.split("\n")]
+        block = {name: value for name, found, value in pairs if found}
+        if block:
+            blocks.append(block)
+    return blocks
+
+
+def is_failed(block):
+    """Whether systemd itself calls it failed."""
+    return block.get("ActiveState") == "failed"
+
+
+def is_looping(block):
+    """Whether it is being restarted: now, or several times since it was last started by hand."""
+    return block.get("SubState") == "auto-restart" or (_number(block, "NRestarts") or 0) > 0
+
+
+def is_strayed(block):
+    """Whether it is between states, or ran since boot, is enabled, and runs no longer.
+
+    A oneshot that ended, and a service that a socket, path or timer starts, are at rest and not astray.
+    """
+    if block.get("ActiveState") in STRAYED:
+        return True
+    return (
+        block.get("ActiveState") == "inactive"
+        and block.get("UnitFileState") == "enabled"
+        and block.get("Type") not in ("oneshot", "idle")
+        and not block.get("TriggeredBy")
+        and bool(_number(block, "ExecMainStartTimestampMonotonic"))
+    )
+
+
+def short(block, booted_at):
+    """The Unit fact of one that simply runs."""
+    return _fact(
+        name=block["Id"],
+        active=block.get("ActiveState") or "unknown",
+        sub=block.get("SubState"),
+        main_pid=_number(block, "MainPID") or None,
+        started_at=_moment(block, "ExecMainStartTimestampMonotonic", booted_at),
+        memory_bytes=_number(block, "MemoryCurrent"),
+    )
+
+
+def full(block, booted_at):
+    """The Unit fact with all that systemd says."""
+    fact = short(block, booted_at)
+    since = _moment(block, "StateChangeTimestampMonotonic", booted_at)
+    if since is None:  # before version 228
+        moments = [_moment(block, name, booted_at) for name in ("InactiveEnterTimestampMonotonic", "ActiveEnterTimestampMonotonic")]
+        since = max([moment for moment in moments if moment] or [0]) or None
+    code = CODES.get(block.get("ExecMainCode"))
+    fact.update(
+        _fact(
+            load=block.get("LoadState"),
+            enabled=block.get("UnitFileState"),
+            type=block.get("Type"),
+            result=block.get("Result"),
+            exit_code=code,
+            exit_status=_number(block, "ExecMainStatus") if code else None,
+            restarts=_number(block, "NRestarts"),
+            restart_policy=block.get("Restart"),
+            since=since,
+            tasks=_number(block, "TasksCurrent"),
+            needs_reload={"yes": True, "no": False}.get(block.get("NeedDaemonReload")),
+        )
+    )
+    return fact
+
+
+def booted_at():
+    """When CLOCK_MONOTONIC was zero, seconds since the epoch: systemd's *TimestampMonotonic count from there."""
+    return time.time() - time.monotonic()
+
+
+def last_lines(host, unit):
+    """The last lines of a unit's journal, without secrets; empty where there are none or they may not be read."""
+    command = ["journalctl", "--no-pager", "-q", "-o", "short-iso", "-n", str(LOG_LINES), "-u", unit]
+    _, text = host.run(command, LOG_SECONDS)
+    return [redact_text(line)[:LOG_WIDTH] for line in text.split("\n") if line and not line.startswith("-- ")]
+
+
+def _fact(**facts):
+    return {name: value for name, value in facts.items() if value not in (None, "")}
+
+
+def _number(block, name):
+    """A number, or None for "[not set]", the largest of its type, and what is no number."""
+    value = block.get(name, "")
+    return int(value) if value.isdigit() and int(value) not in UNSET else None
+
+
+def _moment(block, name, booted_at):
+    microseconds = _number(block, name)
+    return round(booted_at + microseconds / 1e6, 2) if microseconds else None
