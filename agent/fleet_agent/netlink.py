@@ -30,6 +30,8 @@ def blocks(protocol, kind, payload, dump=True):
 
     Raises OSError with the kernel's errno, and ListingChangedError after the last block of such a listing.
     """
+    if not hasattr(socket, "AF_NETLINK"):
+        raise OSError(errno.EOPNOTSUPP, "netlink is Linux's own")
     interrupted = False
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol) as channel:
         channel.settimeout(_ANSWER_SECONDS)
