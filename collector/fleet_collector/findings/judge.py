@@ -4,12 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from fleet_collector.findings import (
+    connections,
+    cpu,
+    disk,
+    identity,
+    logs,
+    memory,
+    network,
+    ports,
+    processes,
+    reach,
+    services,
+)
 from fleet_collector.findings.finding import Finding, by_severity, found
+from fleet_collector.findings.gaps import not_measured
 from fleet_collector.findings.subject import Subject
 
 Rule = Callable[[Subject], Iterable[Finding]]
 
-RULES: tuple[Rule, ...] = ()
+RULES: tuple[Rule, ...] = (
+    *identity.RULES,
+    *cpu.RULES,
+    *memory.RULES,
+    *processes.RULES,
+    *services.RULES,
+    *network.RULES,
+    *reach.RULES,
+    *ports.RULES,
+    *connections.RULES,
+    *disk.RULES,
+    *logs.RULES,
+    not_measured,
+)
 
 
 def judge(subject: Subject, rules: Iterable[Rule] = RULES) -> list[Finding]:
@@ -20,7 +47,7 @@ def judge(subject: Subject, rules: Iterable[Rule] = RULES) -> list[Finding]:
 def _contained(rule: Rule, subject: Subject) -> list[Finding]:
     try:
         return list(rule(subject))
-    except Exception as fault:  # noqa: BLE001 - the border: one rule's fault must not hide what the others found
+    except Exception as fault:  # the border: one rule's fault must not hide what the others found
         name = f"{rule.__module__.rpartition('.')[2]}.{rule.__name__}"
         return [
             found(

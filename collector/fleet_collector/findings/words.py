@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from typing import Any
 
 from fleet_collector.snapshot.fact import Process
 from fleet_collector.wording import duration, size
@@ -47,7 +48,7 @@ def who(process: Process) -> str:
     return f"{short(process.name, 40)} (pid {process.pid}{unit})"
 
 
-def who_evidence(process: Process) -> dict[str, object]:
+def who_evidence(process: Process) -> dict[str, Any]:
     """A culprit as evidence, under the keys that causes join on."""
     return {
         "pid": process.pid,
