@@ -1,0 +1,157 @@
+"""Cycles of the day, the week and the rotation: what is added to the line, at any time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fleet_collector.trends.samples import DAY_S, Floats
+
+# Two full cycles must have been seen before a cycle may explain anything.
+LEAST_DAYS_FOR_DAILY = 2.0
+LEAST_DAYS_FOR_WEEKLY = 5.0  # one weekend and both of its sides: enough to be a rival of growth
+LEAST_DAYS_FOR_DAY_OF_WEEK = 14.0
+HOURS_TO_MONDAY = 72.0  # 1 January 1970 was a Thursday
+WEEK_HOURS = 168.0
+DAILY_SIGMAS = 4.0  # by how much a daily profile must explain more than chance
+
+
+@dataclass(frozen=True)
+class Daily:
+    """A profile over the day around its own mean, at equally spaced hours UTC."""
+
+    profile: Floats
+
+    def at(self, at: Floats) -> Floats:
+        """Height above the line."""
+        return hats(at / DAY_S % 1.0 * self.profile.size, self.profile.size, periodic=True) @ self.profile
+
+
+@dataclass(frozen=True)
+class Weekly:
+    """A box over part of the week: a weekend in some time zone, or one day."""
+
+    start_hour: float
+    hours: float
+    height: float = 1.0
+
+    def at(self, at: Floats) -> Floats:
+        """Height above the line."""
+        inside = (at / 3600.0 + HOURS_TO_MONDAY - self.start_hour) % WEEK_HOURS < self.hours
+        return np.where(inside, self.height, 0.0)
+
+
+@dataclass(frozen=True)
+class Teeth:
+    """A sawtooth: growth from one reset to the next."""
+
+    reset_at: float
+    period_s: float
+    height: float
+
+    def at(self, at: Floats) -> Floats:
+        """Height above the line of the troughs."""
+        return (at - self.reset_at) / self.period_s % 1.0 * self.height
+
+
+Cycle = Daily | Weekly | Teeth
+
+
+def hats(position: Floats, nodes: int, *, periodic: bool) -> Floats:
+    """Piecewise linear basis (positions x nodes): how near each position is to its two nodes."""
+    left = np.floor(position).astype(np.intp)
+    if not periodic:
+        left = np.clip(left, 0, nodes - 2)
+    share = position - left
+    basis = np.zeros((position.size, nodes))
+    row = np.arange(position.size)
+    basis[row, left % nodes] = 1.0 - share
+    basis[row, (left + 1) % nodes] += share
+    return basis
+
+
+def daily_nodes(at: Floats) -> int:
+    """How fine a daily profile the sampling can carry: 0 (none), 4 or 24 nodes."""
+    span = float(at[-1] - at[0]) / DAY_S
+    if span < LEAST_DAYS_FOR_DAILY or at.size < 24:
+        return 0
+    rate = at.size / span
+    if rate >= 20.0:
+        return 24
+    same_hour = abs(complex(np.mean(np.exp(2j * np.pi * at / DAY_S)))) > 0.9
+    return 0 if same_hour else 4
+
+
+def find_daily(at: Floats, y: Floats) -> Daily | None:
+    """The daily profile, fitted together with a slow curve so that growth is not taken for a cycle."""
+    nodes = daily_nodes(at)
+    if not nodes:
+        return None
+    day = (at - at[0]) / DAY_S
+    knots = int(np.clip(np.floor(day[-1] if nodes == 24 else day[-1] / 4.0), 2, 16)) + 1
+    slow = hats(day / day[-1] * (knots - 1), knots, periodic=False)
+    cycle = hats(at / DAY_S % 1.0 * nodes, nodes, periodic=True)
+    freedom = y.size - knots - nodes + 1
+    if freedom < nodes:
+        return None
+    beside = _weekly_column(at, day / day[-1], y) if nodes < 24 else np.zeros((at.size, 0))
+    _, alone = _least_squares(np.hstack((slow, beside)), y)
+    weight, left = _least_squares(np.hstack((slow, cycle, beside)), y)
+    before, after = float(alone @ alone), float(left @ left)
+    ratio = (before - after) / (nodes - 1) / max(after / freedom, 1e-300)
+    if ratio < 1.0 + DAILY_SIGMAS * np.sqrt(2.0 / (nodes - 1)):
+        return None
+    profile = weight[knots : knots + nodes] - weight[knots : knots + nodes].mean()
+    return Daily(profile * _usual_amplitude(at, cycle @ profile, left))
+
+
+def _weekly_column(at: Floats, x: Floats, y: Floats) -> Floats:
+    """The best weekly box as a column, or none: few samples show a daily cycle only beside it."""
+    found = best_weekly(at, x, y)
+    return np.zeros((at.size, 0)) if found is None else found[1][:, None]
+
+
+def _usual_amplitude(at: Floats, profile: Floats, left: Floats) -> float:
+    """The amplitude of most days, relative to that of all: weekends are flatter."""
+    day = (at // DAY_S).astype(np.intp)
+    day -= day[0]
+    size = np.bincount(day, weights=profile * profile)
+    amplitude = 1.0 + np.bincount(day, weights=profile * left) / np.maximum(size, 1e-300)
+    return float(np.median(amplitude[size > 0.5 * np.median(size[size > 0.0])]))
+
+
+def _least_squares(basis: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Weights and residuals; a trace of ridge settles what the sampling leaves open."""
+    gram = basis.T @ basis
+    gram[np.diag_indices_from(gram)] += 1e-6 * np.trace(gram) / gram.shape[0]
+    weight = np.linalg.solve(gram, basis.T @ y)
+    return weight, y - basis @ weight
+
+
+def weekly_candidates(span_days: float) -> list[Weekly]:
+    """Weekends of every time zone, and single days where there are two weeks to tell them by."""
+    if span_days < LEAST_DAYS_FOR_WEEKLY:
+        return []
+    found = [Weekly((120.0 - zone) % WEEK_HOURS, 48.0) for zone in range(-12, 13, 3)]
+    if span_days >= LEAST_DAYS_FOR_DAY_OF_WEEK:
+        found += [Weekly(start, 24.0) for start in np.arange(0.0, WEEK_HOURS, 12.0)]
+    return found
+
+
+def best_weekly(at: Floats, x: Floats, y: Floats) -> tuple[Weekly, Floats] | None:
+    """The weekly box that explains most beside a line, with its column; None if none could matter."""
+    boxes = [(box, box.at(at)) for box in weekly_candidates(float(at[-1] - at[0]) / DAY_S)]
+    boxes = [(box, column) for box, column in boxes if 0.02 < column.mean() < 0.98]
+    if not boxes or x.size < 12:
+        return None
+    line, _ = np.linalg.qr(np.stack((np.ones(x.size), x), axis=1))
+    column = np.stack([c for _, c in boxes], axis=1)
+    rest = column - line @ (line.T @ column)
+    left = y - line @ (line.T @ y)
+    size = np.maximum((rest * rest).sum(0), 1e-9)
+    gain = (rest.T @ left) ** 2 / size
+    best = int(np.argmax(gain))
+    if gain[best] < 9.0 * (float(left @ left) - gain[best]) / (x.size - 3):
+        return None
+    return boxes[best]

@@ -1,0 +1,130 @@
+"""When the limit is reached: an interval over all explanations that grow, cycles included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fleet_collector.trends.cycles import Cycle
+from fleet_collector.trends.growth import Growth, fitted
+from fleet_collector.trends.samples import DAY_S, Floats
+from fleet_collector.trends.window import Window
+
+# Nine equally likely parts of a normal distribution, each by its middle.
+QUANTILES = np.array([-1.593, -0.967, -0.589, -0.282, 0.0, 0.282, 0.589, 0.967, 1.593])
+MOST_EXPLANATIONS = 16
+LOOKS_AHEAD = 97  # every two hours for eight days is as fine as a forecast of days needs
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Lines or parabolas on from the last sample (unit of the values, days), without cycles."""
+
+    level: Floats
+    slope: Floats
+    bend: Floats
+    weight: Floats
+
+    def at(self, days: Floats) -> Floats:
+        """The height of each path at its own days (paths x days)."""
+        return self.level[:, None] + (self.slope[:, None] + self.bend[:, None] * days) * days
+
+    def days_to(self, height: float) -> Floats:
+        """Days until each path first reaches a height; infinite if it never does."""
+        room = np.maximum(height - self.level, 0.0)
+        inside = self.slope**2 + 4.0 * self.bend * room
+        root = np.sqrt(np.maximum(inside, 0.0))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            days = 2.0 * room / (self.slope + root)
+        return np.where((self.slope > 0.0) & (inside >= 0.0), days, np.inf)
+
+
+def forecast(growth: Growth, limit: float) -> tuple[float, float, float | None] | None:
+    """5 % point, median and 95 % point of the days from the last sample to the limit.
+
+    None if it is not reached; the late end is None where it is open.
+    """
+    window = growth.window
+    paths, cycles = _paths(growth)
+    if not cycles:
+        return _interval(paths.days_to(limit), paths.weight)
+    ahead = np.linspace(0.0, _repeat_days(window), LOOKS_AHEAD)
+    earliest = paths.days_to(limit - float(_height(cycles, window.end, ahead).max()))
+    start = np.where(np.isfinite(earliest), earliest, 0.0)
+    when = start[:, None] + ahead
+    reached = paths.at(when) + _height(cycles, window.end, when) >= limit
+    first = when[np.arange(start.size), reached.argmax(axis=1)]
+    days = np.where(reached.any(axis=1), first, np.maximum(paths.days_to(limit), start))
+    days = np.where(np.isfinite(earliest), days, np.inf)
+    if window.teeth is None:
+        return _interval(days, paths.weight)
+    # Teeth keep no exact time: any one of a period after the earliest may be the first to reach the limit.
+    period = window.teeth.period_s / DAY_S
+    return _interval(np.concatenate((earliest, days, earliest + period)), np.tile(paths.weight, 3))
+
+
+def _repeat_days(window: Window) -> float:
+    """How far ahead every peak of the cycles has come round once."""
+    if window.teeth is not None:
+        return 1.25 * window.teeth.period_s / DAY_S
+    return 8.0 if window.weekly is not None else 2.0
+
+
+def _paths(growth: Growth) -> tuple[Paths, list[Cycle]]:
+    """The likeliest growing explanations, each with nine slopes, and the cycles on top of them."""
+    posterior, shape, window = growth.posterior, growth.shape, growth.window
+    rows = np.argsort(-growth.share, kind="stable")[:MOST_EXPLANATIONS]
+    rows = rows[growth.share[rows] > 0.0]
+    fit = fitted(posterior, shape, window.x, rows)
+    taken, *_ = np.linalg.lstsq(window.nuisance, growth.y[:, None] - fit, rcond=None)
+    slope = posterior.slope[rows]
+    level = fit[-1] + taken[0] + slope * (1.0 - window.x[-1])
+    if window.runs is not None and window.runs.resets == 1:
+        level = level + taken[1]
+    first = shape.layout.first[posterior.row[rows]]
+    squared = first == shape.column.shape[1] - 1
+    bend = np.where(squared, posterior.first[rows], 0.0)
+    # The line turns about the middle of the window: a steeper one also ends higher.
+    off = QUANTILES * posterior.slope_sd[rows, None]
+    paths = Paths(
+        level=((level[:, None] + 0.5 * off) * window.scale + window.centre).ravel(),
+        slope=((slope[:, None] + off) * window.scale / window.span_days).ravel(),
+        bend=np.repeat(bend * window.scale / window.span_days**2, QUANTILES.size),
+        weight=np.repeat(growth.share[rows], QUANTILES.size),
+    )
+    cycles: list[Cycle] = [window.daily] if window.daily is not None else []
+    if window.weekly is not None:
+        cycles.append(replace(window.weekly, height=float(np.median(taken[-1])) * window.scale))
+    if window.teeth is not None:
+        # Growth inside a run is that of the tooth and of the troughs together.
+        along = float(np.median(paths.slope)) * window.teeth.period_s / DAY_S
+        cycles.append(replace(window.teeth, height=max(window.teeth.height - along, 0.0)))
+    return paths, cycles
+
+
+def _height(cycles: list[Cycle], end: float, days: Floats) -> Floats:
+    """What the cycles add to the line, days from the last sample."""
+    at = end + days.ravel() * DAY_S
+    return np.asarray(np.sum([cycle.at(at) for cycle in cycles], axis=0)).reshape(days.shape)
+
+
+def _interval(days: Floats, weight: Floats) -> tuple[float, float, float | None] | None:
+    low, middle, high = _quantiles(days, weight, (0.05, 0.5, 0.95))
+    if not np.isfinite(middle):
+        return None
+    return low, middle, high if np.isfinite(high) else None
+
+
+def weighted_quantiles(mean: Floats, sd: Floats, weight: Floats) -> tuple[float, float]:
+    """The 5 % and 95 % points of a mixture of normal distributions."""
+    rows = np.argsort(-weight, kind="stable")[: 4 * MOST_EXPLANATIONS]
+    spread = mean[rows, None] + QUANTILES * sd[rows, None]
+    low, high = _quantiles(spread.ravel(), np.repeat(weight[rows], QUANTILES.size), (0.05, 0.95))
+    return low, high
+
+
+def _quantiles(value: Floats, weight: Floats, points: tuple[float, ...]) -> list[float]:
+    order = np.argsort(value, kind="stable")
+    share = np.cumsum(weight[order]) / weight.sum()
+    return [float(value[order[min(int(np.searchsorted(share, point)), order.size - 1)]]) for point in points]

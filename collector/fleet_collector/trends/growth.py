@@ -1,0 +1,114 @@
+"""What the posterior says about growth at the last sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fleet_collector.trends import cycles, noise
+from fleet_collector.trends.evidence import Posterior, weigh
+from fleet_collector.trends.hypotheses import KINDS, OF_TROUGHS, Shapes, shapes
+from fleet_collector.trends.resets import Indices
+from fleet_collector.trends.samples import Floats
+from fleet_collector.trends.window import Window
+
+# Growth matters from 2 % of the level over the window on (and never under 0.1 % a month, which is less for
+# any window under 20 months); half-way to nothing is where the two are told apart.
+MATERIAL_SHARE = 0.012
+# Growth is clear when an observer who knew the noise would call it at 4.5 standard errors. What is measured
+# scatters by one around that, and around zero where there is none: the two are told apart near the middle.
+CLEAR_SIGMAS = 2.5
+CLIP_SIGMAS = 2.5  # residuals beyond are pulled in: outliers speak, but no louder than this
+LOGISTIC_PER_SIGMA = 1.702  # the logistic curve nearest to the normal distribution's (Camilli 1994)
+HOPELESS = 0.02  # below this under white noise, which flatters growth most, nothing more is asked
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How probable growth is, and under which explanations (`share`, one for each row of the posterior)."""
+
+    probability: float
+    share: Floats
+    posterior: Posterior
+    shape: Shapes
+    window: Window
+    y: Floats
+
+    @property
+    def material(self) -> float:
+        """The least growth over the window that matters, in units of the window's scale."""
+        return MATERIAL_SHARE * self.window.level
+
+    def by_kind(self) -> dict[str, float]:
+        """Posterior probability of each kind of explanation, the likeliest first."""
+        kind = self.shape.layout.kind[self.posterior.row]
+        total = np.bincount(kind, weights=self.posterior.weight, minlength=len(KINDS))
+        return {KINDS[k]: float(total[k]) for k in np.argsort(-total, kind="stable")}
+
+
+def judge(window: Window) -> Growth:
+    """Compare all explanations: first under white noise, then, where that leaves hope, under every form."""
+    shape = shapes(window.x, window.y, KINDS if window.teeth is None else OF_TROUGHS)
+    first = weigh(window.x, window.y, window.nuisance, shape, window.floor, noise.WHITE)
+    window, first = _with_week(window, shape, first)
+    y = tamed(window.y, window, shape, first)
+    second = weigh(window.x, y, window.nuisance, shape, window.floor, noise.WHITE)
+    growth = _growth(second, shape, window, y)
+    if growth.probability < HOPELESS:
+        return growth
+    y = tamed(window.y, window, shape, second)
+    return _growth(weigh(window.x, y, window.nuisance, shape, window.floor), shape, window, y)
+
+
+def _with_week(window: Window, shape: Shapes, without: Posterior) -> tuple[Window, Posterior]:
+    """Let a weekly box in where it earns its place beside every other explanation."""
+    found = cycles.best_weekly(window.at, window.x, window.y) if window.teeth is None else None
+    if found is None:
+        return window, without
+    wider = window.with_weekly(*found)
+    other = weigh(wider.x, wider.y, wider.nuisance, shape, wider.floor, noise.WHITE)
+    choices = 2.0 * np.log(len(cycles.weekly_candidates(window.span_days)))
+    if other.cost + np.log(window.x.size) + choices < without.cost:
+        return wider, other
+    return window, without
+
+
+def _growth(posterior: Posterior, shape: Shapes, window: Window, y: Floats) -> Growth:
+    plan = shape.layout
+    place = np.append(shape.place, 0.0)[plan.first] * (np.append(shape.end_slope, 0.0)[plan.first] == 1.0)
+    during = np.where(plan.lined == 1, 1.0, 1.0 - place)[posterior.row]
+    sd = np.maximum(posterior.slope_sd, 1e-12)
+    material = (posterior.slope - MATERIAL_SHARE * window.level / during) / sd
+    clear = posterior.slope / sd - CLEAR_SIGMAS
+    sure = 1.0 / (1.0 + np.exp(-LOGISTIC_PER_SIGMA * np.clip(np.minimum(material, clear), -40.0, 40.0)))
+    share = posterior.weight * np.where(posterior.slope > 0.0, sure, 0.0)
+    return Growth(float(min(share.sum(), 1.0)), share, posterior, shape, window, y)
+
+
+def fitted(posterior: Posterior, shape: Shapes, x: Floats, rows: Indices | int) -> Floats:
+    """The explanations (samples x rows) without what the nuisance takes."""
+    rows = np.atleast_1d(np.asarray(rows))
+    number = posterior.row[rows]
+    column = np.append(shape.column, np.zeros((x.size, 1)), axis=1)
+    first, second = column[:, shape.layout.first[number]], column[:, shape.layout.second[number]]
+    shaped = posterior.first[rows] * first + posterior.second[rows] * second
+    return np.asarray(posterior.line[rows] * x[:, None] + shaped)
+
+
+def tamed(y: Floats, window: Window, shape: Shapes, posterior: Posterior) -> Floats:
+    """The samples with outliers pulled in to the best explanation."""
+    shape_part = fitted(posterior, shape, window.x, int(np.argmax(posterior.weight)))[:, 0]
+    left = y - shape_part
+    for _ in range(2):
+        taken = window.nuisance @ np.linalg.lstsq(window.nuisance, left, rcond=None)[0]
+        bound = CLIP_SIGMAS * spread(left - taken)
+        middle = float(np.median(left - taken))
+        left = taken + np.clip(left - taken, middle - bound, middle + bound)
+    return shape_part + left
+
+
+def spread(residual: Floats) -> float:
+    """Robust standard deviation; part of the plain one where over half the residuals are equal."""
+    robust = 1.4826 * float(np.median(np.abs(residual - np.median(residual))))
+    return max(robust, 0.25 * float(np.std(residual)), 1e-9)

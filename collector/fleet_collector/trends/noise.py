@@ -1,0 +1,34 @@
+"""What noise may look like: independent from sample to sample, or wandering about its level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fleet_collector.trends.samples import Floats
+
+
+@dataclass(frozen=True)
+class Forms:
+    """Shapes of noise: the share of the variance that wanders, and how long it remembers (of the window)."""
+
+    share: Floats
+    memory: Floats
+    weight: Floats
+
+
+# The longest memory is a level that walks: what that explains, a window of this length cannot call a trend.
+ALL = Forms(
+    share=np.array([0.0, 0.5, 0.5, 0.5, 0.95, 0.95, 0.95]),
+    memory=np.array([1.0, 0.02, 0.06, 0.2, 0.02, 0.06, 0.2]),
+    weight=np.array([0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]),
+)
+WHITE = Forms(ALL.share[:1], ALL.memory[:1], np.ones(1))
+
+
+def covariances(x: Floats, forms: Forms) -> Floats:
+    """Correlation matrices (forms x n x n) of white noise with an Ornstein-Uhlenbeck process."""
+    apart = np.abs(x[:, None] - x[None, :])
+    share, memory = forms.share[:, None, None], forms.memory[:, None, None]
+    return share * np.exp(-apart / memory) + (1.0 - share) * np.eye(x.size)

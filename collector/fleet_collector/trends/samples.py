@@ -1,0 +1,68 @@
+"""Samples as they come from the store, made fit for analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Ascending distinct times (seconds since the epoch) with finite values."""
+
+    at: Floats
+    value: Floats
+
+    @property
+    def days(self) -> Floats:
+        """Days since the first sample."""
+        return np.asarray((self.at - self.at[0]) / DAY_S)
+
+    @property
+    def span_days(self) -> float:
+        """Days between the first and the last sample."""
+        return float(self.at[-1] - self.at[0]) / DAY_S if self.at.size else 0.0
+
+    def since(self, at: float) -> Samples:
+        """The samples from a time on."""
+        keep = self.at >= at
+        return Samples(self.at[keep], self.value[keep])
+
+
+def clean(at: Sequence[float], values: Sequence[float]) -> Samples:
+    """Drop what is not a number, sort by time, and average values that share a time."""
+    time = np.asarray(at, dtype=np.float64)
+    value = np.asarray(values, dtype=np.float64)
+    finite = np.isfinite(time) & np.isfinite(value)
+    time, value = time[finite], value[finite]
+    if time.size and np.all(np.diff(time) > 0):
+        return Samples(time, value)
+    time, slot = np.unique(time, return_inverse=True)
+    count = np.bincount(slot, minlength=time.size)
+    order = np.lexsort((value, slot))  # one order of summing, whatever order the samples came in
+    total = np.bincount(slot[order], weights=value[order], minlength=time.size)
+    return Samples(time, total / np.maximum(count, 1))
+
+
+def midmeans(group: NDArray[np.intp], x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Mean time and interquartile mean of every group, in ascending order of group.
+
+    The interquartile mean keeps the resolution of counts, which a median loses, and is as deaf to spikes.
+    """
+    order = np.lexsort((y, group))
+    _, slot, count = np.unique(group, return_inverse=True, return_counts=True)
+    start = np.cumsum(count) - count
+    rank = np.arange(y.size) - start[slot[order]]
+    trim = count // 4
+    keep = (rank >= trim[slot[order]]) & (rank < (count - trim)[slot[order]])
+    inner = order[keep]
+    time = np.bincount(slot, weights=x) / count
+    return time, np.bincount(slot[inner], weights=y[inner]) / (count - 2 * trim)
