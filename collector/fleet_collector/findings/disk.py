@@ -189,7 +189,8 @@ def _deleted(subject: Subject, files: list[DeletedFile], volume: Volume | None) 
         "disk.deleted",
         "warning",
         first.path,
-        f"{who(first)} keeps {size(total)} of deleted files open on {short(first.mount or 'its volume')}: {what}",
+        f"{who(first)} keeps {size(total)} of deleted files open on"
+        f" {short(first.mount or 'its volume')}: {what}",
         then=f"ls -l /proc/{first.pid}/fd | grep -F '(deleted)'",
         path=first.path,
         mount=first.mount,

@@ -1,8 +1,8 @@
 """What could not be looked at, one finding a step: "not measured" never reads as "fine".
 
-A section that did not arrive, ran out of time or failed is ``unknown``; so is a single fact that did. What the
-account may not read, and what the machine does not have (no swap, no pressure information, no systemd), is
-told at ``ok``: it is how this host is, not a fault of it. Lists that were cut are not gaps.
+A section that did not arrive, ran out of time or failed is ``unknown``; so is a single fact that did. What
+the account may not read, and what the machine does not have (no swap, no pressure information, no systemd),
+is told at ``ok``: it is how this host is, not a fault of it. Lists that were cut are not gaps.
 """
 
 from __future__ import annotations

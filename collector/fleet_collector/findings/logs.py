@@ -1,8 +1,8 @@
 """Step 10: files that grow without rotation.
 
 A file is judged by what is known of it: whether it is a log at all, whether a rule of logrotate covers it,
-whether the program rotates it by itself, how fast it grows (against the last scan where there is one, else within
-the interval), and when its volume would be full.
+whether the program rotates it by itself, how fast it grows (against the last scan where there is one, else
+within the interval), and when its volume would be full.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def _finding(
         severity,
         file.path,
         f"{short(file.path)} has {size(file.size_bytes)}{writer}{grows}: {why}{full}",
-        then=f"ls -lh {quoted(file.path)}*; grep -rn {quoted(directory)} /etc/logrotate.d /etc/logrotate.conf",
+        then=f"ls -lh {quoted(file.path)}*; grep -rn {quoted(directory)} /etc/logrotate.*",
         path=file.path,
         mount=file.mount,
         size_bytes=file.size_bytes,
@@ -201,7 +201,7 @@ def logrotate(subject: Subject) -> Iterator[Finding]:
             "logs.logrotate",
             "warning",
             "logrotate",
-            f"logrotate's configuration has errors: {listed(short(problem, 120) for problem in tool.problems)}",
+            f"logrotate has errors in its rules: {listed(short(one, 120) for one in tool.problems)}",
             then="logrotate -d /etc/logrotate.conf 2>&1 | grep -i error",
             problems=tool.problems[:10],
         )

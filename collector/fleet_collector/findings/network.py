@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fleet_collector.findings.finding import Finding, found, level
+from fleet_collector.findings.finding import Finding, Severity, found, level
 from fleet_collector.findings.past import facts
 from fleet_collector.findings.subject import Subject
 from fleet_collector.findings.words import listed, quoted, short
@@ -69,15 +69,22 @@ def default_route(subject: Subject) -> Iterator[Finding]:
 
 
 def gateway(subject: Subject) -> Iterator[Finding]:
-    """The router that the default route names does not answer to its address."""
+    """The router that the default route names does not answer to its address.
+
+    Where IPv4 works, an IPv6 router that does not is told without alarm: many networks announce one in vain.
+    """
     network = facts(subject.snapshot.network)
     failed = set((network.neighbours.failed if network and network.neighbours else None) or ())
     routes = (network.default_routes if network else None) or []
     lost = [route for route in routes if route.gateway in failed]
+    old_family_works = any(
+        route.gateway and ":" not in route.gateway for route in routes if route not in lost
+    )
     for route in lost:
+        spare: Severity = "ok" if old_family_works and ":" in (route.gateway or "") else "warning"
         yield found(
             "network.gateway",
-            "critical" if len(lost) == len(routes) else "warning",
+            "critical" if len(lost) == len(routes) else spare,
             route.gateway or "gateway",
             f"The gateway {route.gateway} does not answer on {route.interface}",
             then=f"ip neigh show {route.gateway}; ip -s link show dev {quoted(route.interface or '')}",
@@ -90,18 +97,17 @@ def errors(subject: Subject) -> Iterator[Finding]:
     """Packets spoilt or thrown away in the interval."""
     network, limits = facts(subject.snapshot.network), subject.thresholds
     for interface in (network.interfaces if network else None) or ():
-        for kind, seen, limit in (
-            ("errors", interface.errors_per_second, limits.network_errors_per_second),
-            ("dropped", interface.dropped_per_second, limits.network_dropped_per_second),
+        for kind, words, seen, limit in (
+            ("errors", "errors", interface.errors_per_second, limits.network_errors_per_second),
+            ("dropped", "dropped packets", interface.dropped_per_second, limits.network_dropped_per_second),
         ):
             if seen is not None and seen >= limit:
                 yield found(
                     f"network.{kind}",
                     "warning",
                     interface.name,
-                    f"{interface.name} has {number(seen)} {'errors' if kind == 'errors' else 'dropped packets'}"
-                    " a second",
-                    then=f"ip -s -s link show dev {quoted(interface.name)}; ethtool -S {quoted(interface.name)}",
+                    f"{interface.name} has {number(seen)} {words} a second",
+                    then=f"ip -s -s link show dev {quoted(interface.name)}",
                     interface=interface.name,
                     per_second=seen,
                     rx_errors=interface.rx_errors,

@@ -142,8 +142,8 @@ def backlog(subject: Subject) -> Iterator[Finding]:
                 "ports.backlog",
                 "critical",
                 f"tcp/{listener.port}",
-                f"{holder_of(listener)} does not accept on tcp/{listener.port}: {number(queue)} connections wait,"
-                f" {number(room)} may",
+                f"{holder_of(listener)} does not accept on tcp/{listener.port}:"
+                f" {number(queue)} connections wait, {number(room)} may",
                 then=_look(listener.port),
                 queue=queue,
                 backlog=room,

@@ -90,7 +90,8 @@ def too_many(subject: Subject) -> Iterator[Finding]:
                 "processes.limit",
                 severity,
                 scope,
-                f"{number(used)} of {number(limit)} tasks of {short(scope)} are in use; {_largest(processes)}",
+                f"{number(used)} of {number(limit)} tasks of {short(scope)} are in use; "
+                + _largest(processes),
                 then="ps -eLo user,comm | sort | uniq -c | sort -rn | head",
                 scope=scope,
                 used=used,
@@ -189,7 +190,8 @@ def zombies(subject: Subject) -> Iterator[Finding]:
                 "processes.zombies",
                 "warning",
                 group.parent.name,
-                f"{who(group.parent)} leaves {several(group.count, 'zombie')} of {listed(group.names) or 'its own'}",
+                f"{who(group.parent)} leaves {several(group.count, 'zombie')}"
+                + (f" of {listed(group.names)}" if group.names else ""),
                 then=f"ps -o pid,ppid,state,etime,comm --ppid {group.parent.pid} | head -20",
                 count=group.count,
                 **who_evidence(group.parent),

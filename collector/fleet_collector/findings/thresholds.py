@@ -20,7 +20,7 @@ GIB = 1024**3
 
 
 class Thresholds(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All thresholds, named ``<step>_<what>_<unit>``, with ``_critical`` before the unit where there are two."""
+    """All thresholds: ``<step>_<what>_<unit>``, with ``_critical`` before the unit where there are two."""
 
     # identity
     identity_clock_seconds: Positive = (
