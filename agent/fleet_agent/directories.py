@@ -61,7 +61,7 @@ class Walk(object):
 
 
 def large(top, points, deadline, most):
-    """The directories that hold most of a volume: [(path, bytes)], largest first, and why it was cut, or None."""
+    """The directories that hold most of a volume: ([(path, bytes)], why it was cut or None)."""
     sizes = {}
     linked = set()
     walk = Walk(points, deadline)

@@ -20,8 +20,8 @@ def parse_diskstats(text):
 
 
 def rates(first, second, seconds):
-    """What a drive did between two samples; ``wait_ms`` only where a request ended, nothing of a counter reset."""
-    delta = [after - before for before, after in zip(first, second)]
+    """What a drive did between two samples; nothing of a counter that was reset."""
+    delta = [after - first[place] for place, after in enumerate(second)]
     delta[8] = 0  # in flight is no counter
     if seconds <= 0 or min(delta) < 0:
         return {"in_flight": second[8]}
@@ -40,7 +40,7 @@ def rates(first, second, seconds):
 
 
 def drives(host, volumes, first, second, seconds):
-    """A Drive fact of each device that was ever used: no partitions, loop and RAM disks only where mounted."""
+    """A Drive fact of each device that was ever used: no partitions; loop devices where mounted."""
     carried = _carried(host, volumes)
     try:
         whole = set(host.list("/sys/block"))

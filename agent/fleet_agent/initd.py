@@ -8,7 +8,12 @@ PID_FILES = ("/run/%s.pid", "/run/%s/%s.pid", "/var/run/%s.pid", "/var/run/%s/%s
 RUNIT_LIMIT = 200
 # LSB, "Init Script Actions": 0 runs, 1 dead with a pid file, 2 dead with a lock file, 3 stopped, 4 unknown.
 LSB = {0: ("active", "running"), 1: ("failed", "dead"), 2: ("failed", "dead"), 3: ("inactive", "dead")}
-OPENRC = {0: ("active", "started"), 3: ("inactive", "stopped"), 32: ("failed", "crashed"), 8: ("activating", "starting")}
+OPENRC = {
+    0: ("active", "started"),
+    3: ("inactive", "stopped"),
+    32: ("failed", "crashed"),
+    8: ("activating", "starting"),
+}
 NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@._-+:")
 
 
@@ -46,7 +51,11 @@ def openrc(host, table, names):
         for name in _names(host, "/run/openrc/" + state):
             facts[name] = {"name": name, "active": active, "sub": state}
     for name in names:
-        facts[name] = _ask(host, ["rc-service", name, "status"], OPENRC) or facts.get(name) or by_process(host, table, name)
+        facts[name] = (
+            _ask(host, ["rc-service", name, "status"], OPENRC)
+            or facts.get(name)
+            or by_process(host, table, name)
+        )
         facts[name]["name"] = name
     for name, fact in facts.items():
         pid = _pid_file(host, name)
@@ -83,9 +92,11 @@ def parse_sv(text):
             fact["main_pid"] = int(pid)
         detail = detail.split(";")[0]
         wanted_up = "normally up" in detail or "want up" in detail
-        fact["active"] = {"run": "active", "down": "failed" if wanted_up else "inactive", "finish": "deactivating"}.get(
-            state, "unknown"
-        )
+        fact["active"] = {
+            "run": "active",
+            "down": "failed" if wanted_up else "inactive",
+            "finish": "deactivating",
+        }.get(state, "unknown")
         facts.append(fact)
     return facts
 

@@ -29,7 +29,7 @@ class Found(object):
 
 
 def look(host, mounts, patterns, avoid, seconds=SECONDS):
-    """The large files below the directories that match, one device each; nothing at or below ``avoid`` is touched."""
+    """The large files below the directories that match, one device each; ``avoid`` is not touched."""
     found = Found()
     found.roots = _roots(host, patterns, avoid)
     points = {host.path(mount.point) for mount in mounts}

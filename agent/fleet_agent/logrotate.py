@@ -38,9 +38,9 @@ TIMERS = ("/etc/systemd/system/timers.target.wants/", "/usr/lib/systemd/system/t
 
 
 class Rule(object):
-    """One block: the file it stands in, the patterns before the brace, and its options (defaults included)."""
+    """One block: the file it stands in, the patterns before the brace, and its options with the defaults."""
 
-    __slots__ = ("file", "patterns", "options")
+    __slots__ = ("file", "options", "patterns")
 
     def __init__(self, file, patterns, options):
         self.file = file
@@ -58,7 +58,7 @@ class Rule(object):
 
     @property
     def period(self):
-        """hourly, daily, weekly, monthly, yearly, or size: the last of them that was given; size by default."""
+        """hourly, daily, weekly, monthly, yearly, or size: the last one given; size by default."""
         return self.options.get("period", "size")
 
 
@@ -132,8 +132,7 @@ def parse(text, file, options):
     ``options`` are those that hold outside of blocks; they are updated, since they last over all files.
     """
     parser = _Parser(file, options)
-    for number, line in enumerate(text.split("\n"), 1):
-        line = line.strip()
+    for number, line in enumerate(map(str.strip, text.split("\n")), 1):
         if parser.script:
             parser.script = None if line == "endscript" else parser.script
         elif line and line[0] != "#":
@@ -144,7 +143,7 @@ def parse(text, file, options):
 
 
 class _Parser(object):
-    """Where one is in a file: ``block`` holds the options of the open block, ``script`` names an open script."""
+    """Where one is in a file: ``block`` has the options of the open block, ``script`` the open script."""
 
     def __init__(self, file, options):
         self.file = file
@@ -218,7 +217,7 @@ def words(line):
             word, started = "", False
         else:
             word, started = word + character, True
-    return found + [word] if started else found
+    return [*found, word] if started else found
 
 
 def _set(line, options):
@@ -254,7 +253,7 @@ def parse_state(text):
         name, _, date = line.rpartition(" ")
         try:
             numbers = [int(number) for number in date.replace(":", "-").split("-")]
-            state[unquote(name)] = time.mktime(tuple((numbers + [0, 0, 0])[:6] + [0, 0, -1]))
+            state[unquote(name)] = time.mktime((*numbers[:6], *[0] * (6 - len(numbers)), 0, 0, -1))
         except (ValueError, OverflowError, TypeError):
             continue
     return state
@@ -290,7 +289,7 @@ def scheduled(host):
 
 
 def original_name(path):
-    """The name before rotation: ``x.log`` of ``x.log.1``, ``x.log-20261122`` and ``x.log.1.gz``; else the same."""
+    """The name before rotation: ``x.log`` of ``x.log.1``, ``x.log-20261122``, ``x.log.1.gz``."""
     stem = path[:-3] if path.endswith((".gz", ".xz")) else path
     stem = stem[:-4] if stem.endswith((".bz2", ".zst")) else stem
     head, _, tail = stem.rpartition(".")

@@ -1,4 +1,4 @@
-"""Mounted file systems: which they are, which may hang, and how full they are without ever waiting for one."""
+"""Mounted file systems: which they are, which may hang, how full they are, without waiting for any."""
 
 import errno
 import os
@@ -6,28 +6,27 @@ import select
 import time
 
 PSEUDO = frozenset(
-    "autofs bdev bpf binder binfmt_misc cgroup cgroup2 configfs cpuset debugfs devpts devtmpfs efivarfs fusectl"
-    " fuse.gvfsd-fuse fuse.lxcfs fuse.portal fuse.snapfuse hugetlbfs mqueue nsfs none overlay proc pstore ramfs"
-    " resctrl rootfs rpc_pipefs nfsd securityfs selinuxfs sysfs tracefs".split()
+    """autofs bdev bpf binder binfmt_misc cgroup cgroup2 configfs cpuset debugfs devpts devtmpfs efivarfs
+    fuse.gvfsd-fuse fuse.lxcfs fuse.portal fuse.snapfuse fusectl hugetlbfs mqueue nfsd none nsfs overlay proc
+    pstore ramfs resctrl rootfs rpc_pipefs securityfs selinuxfs sysfs tracefs""".split()  # noqa: SIM905 - shorter
 )
 NETWORK = frozenset(
-    "9p afs beegfs ceph cifs coda davfs glusterfs gpfs lustre ncpfs nfs nfs4 ocfs2 gfs2 orangefs pvfs2 smb3 smbfs"
-    " virtiofs vboxsf".split()
+    """9p afs beegfs ceph cifs coda davfs gfs2 glusterfs gpfs lustre ncpfs nfs nfs4 ocfs2 orangefs pvfs2 smb3
+    smbfs vboxsf virtiofs""".split()  # noqa: SIM905 - shorter
 )
-IMAGES = frozenset(("squashfs", "iso9660", "udf", "erofs", "cramfs"))  # full and read-only by nature
 HIDDEN_TMPFS = ("/sys/", "/proc/", "/run/credentials", "/var/lib/kubelet/", "/run/user/", "/dev/")
 CONTAINER_FILES = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")  # files an engine mounts from outside
 SIGKILL = 9
 ASK_LIMIT = 64  # children at a time
 ANSWER_LIMIT = 1 << 16
 
-_silent = {}  # mount point: whether it was silent when asked; a second child at a hung mount would stick as well
+_silent = {}  # {mount point: gave no answer}; a second child at a hung mount would stick as well
 
 
 class Mount(object):
     """One line of ``/proc/PID/mountinfo`` (proc(5)); ``device`` is "major:minor"."""
 
-    __slots__ = ("device", "root", "point", "options", "type", "source", "super_options")
+    __slots__ = ("device", "options", "point", "root", "source", "super_options", "type")
 
     def __init__(self, fields):
         split = fields.index("-")
@@ -65,7 +64,7 @@ class Mount(object):
 
     @property
     def read_only(self):
-        """Whether writes fail now; newer kernels show an ext4 error remount as ``emergency_ro`` beside ``rw``."""
+        """Whether writes fail now; an ext4 error remount may be ``emergency_ro`` beside ``rw``."""
         return "ro" in self.options or "ro" in self.super_options or self.emergency
 
     @property
@@ -180,7 +179,7 @@ def ask(mounts, seconds, call=os.statvfs):
 
 
 def silent(mounts, seconds):
-    """The points of those mounts that do not answer; what ``ask`` has found out already is not asked again."""
+    """The points of those mounts that do not answer; what ``ask`` knows already is not asked again."""
     ask([mount for mount in mounts if mount.suspect and mount.point not in _silent], seconds)
     return {mount.point for mount in mounts if _silent.get(mount.point)}
 
@@ -200,8 +199,8 @@ def _ask(groups, seconds, call):
     for reader, (pid, group) in children.items():
         os.close(reader)
         lines = texts[reader].decode("ascii", "replace").split("\n")[:-1]
-        for path, line in zip(group, lines):
-            answers[path] = _parse_answer(line)
+        for place, line in enumerate(lines):
+            answers[group[place]] = _parse_answer(line)
         if len(lines) < len(group):
             os.kill(pid, SIGKILL)
         os.waitpid(pid, os.WNOHANG if len(lines) < len(group) else 0)
@@ -210,7 +209,7 @@ def _ask(groups, seconds, call):
 
 def _collect(readers, deadline):
     """What each pipe says until all have ended or the time is up."""
-    texts = {reader: b"" for reader in readers}
+    texts = dict.fromkeys(readers, b"")
     while readers:
         ready = select.select(list(readers), [], [], max(0, deadline - time.monotonic()))[0]
         if not ready:

@@ -2,7 +2,7 @@
 
 from fleet_agent import mounts as mount_table
 
-_SUSPECT = ("fuse",) + tuple(sorted(mount_table.NETWORK))
+_SUSPECT = ("fuse", *sorted(mount_table.NETWORK))
 ELSEWHERE = ("/dev/", "/proc/", "/sys/", "/memfd:", "/SYSV", "/anon_hugepage", "/[", "/i915", "/drm mm")
 DELETED = " (deleted)"
 O_ACCMODE = 3

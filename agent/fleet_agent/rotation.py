@@ -4,7 +4,7 @@ import os
 
 from fleet_agent import logrotate
 
-CRON_DAEMONS = frozenset("anacron bcron-sched cron crond dcron fcron systemd-cron".split())
+CRON_DAEMONS = frozenset(("anacron", "bcron-sched", "cron", "crond", "dcron", "fcron"))
 DOCKER = "/var/lib/docker/containers/"
 
 

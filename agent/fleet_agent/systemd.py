@@ -1,4 +1,4 @@
-"""systemd's units, from the text that systemctl and journalctl print (systemctl(1), org.freedesktop.systemd1(5))."""
+"""systemd's units, from what systemctl(1) and journalctl(1) print."""
 
 import time
 
@@ -27,7 +27,7 @@ def manager(host):
 
 
 def units(host, wanted, others):
-    """Properties of every service, of the wanted units, and with ``others`` of each failed unit of another kind."""
+    """Properties of every service, of the wanted units, and where ``others`` says so of failed ones of all kinds."""
     _, text = host.run([*SHOW, "*.service", *wanted], SECONDS)
     blocks = parse_show(text)
     if others(blocks):
@@ -90,8 +90,8 @@ def full(block, booted_at):
     fact = short(block, booted_at)
     since = _moment(block, "StateChangeTimestampMonotonic", booted_at)
     if since is None:  # before version 228
-        moments = [_moment(block, name, booted_at) for name in ("InactiveEnterTimestampMonotonic", "ActiveEnterTimestampMonotonic")]
-        since = max([moment for moment in moments if moment] or [0]) or None
+        names = ("InactiveEnterTimestampMonotonic", "ActiveEnterTimestampMonotonic")
+        since = max([_moment(block, name, booted_at) or 0 for name in names]) or None
     code = CODES.get(block.get("ExecMainCode"))
     fact.update(
         _fact(
@@ -112,12 +112,12 @@ def full(block, booted_at):
 
 
 def booted_at():
-    """When CLOCK_MONOTONIC was zero, seconds since the epoch: systemd's *TimestampMonotonic count from there."""
+    """When CLOCK_MONOTONIC was zero, seconds since the epoch; *TimestampMonotonic count from there."""
     return time.time() - time.monotonic()
 
 
 def last_lines(host, unit):
-    """The last lines of a unit's journal, without secrets; empty where there are none or they may not be read."""
+    """The last lines of a unit's journal, without secrets; none where they may not be read."""
     command = ["journalctl", "--no-pager", "-q", "-o", "short-iso", "-n", str(LOG_LINES), "-u", unit]
     _, text = host.run(command, LOG_SECONDS)
     return [redact_text(line)[:LOG_WIDTH] for line in text.split("\n") if line and not line.startswith("-- ")]

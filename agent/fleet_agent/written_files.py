@@ -18,7 +18,7 @@ class File(object):
     ``holders`` is [(pid, descriptor), ...]; ``append`` tells a log from a database.
     """
 
-    __slots__ = ("path", "status", "at", "holders", "append", "deleted", "under_root", "now", "now_at")
+    __slots__ = ("append", "at", "deleted", "holders", "now", "now_at", "path", "status", "under_root")
 
     def __init__(self, path, status, at, under_root=False):
         self.path = path
@@ -51,11 +51,11 @@ class File(object):
 
 
 def written(section, mounts):
-    """{(device, inode): File} of every file of at least 1 MiB that a process may write to, and the OpenFiles."""
+    """{(device, inode): File} of every file from 1 MiB that a process may write to, and the OpenFiles."""
     files = OpenFiles(section.host, section.table, mounts)
     deadline = time.monotonic() + SECONDS
     found = _held(files, deadline)
-    for key, file in sorted(found.items(), key=lambda item: -item[1].size_bytes):
+    for file in sorted(found.values(), key=lambda file: -file.size_bytes):
         if time.monotonic() > deadline:
             section.note("writers", "cut after %g s" % SECONDS)
             break

@@ -64,7 +64,7 @@ def _volume(section, mount, answer, fstab):
     if mount.type.startswith("ext"):
         fact["errors"] = _ext4_errors(section.host, mount)
     if isinstance(answer, list):
-        fact.update(space(dict(zip(STATVFS, answer))))
+        fact.update(space({name: answer[place] for place, name in enumerate(STATVFS)}))
     elif answer is not None:
         section.note("volumes " + mount.point, "error: " + os.strerror(answer))
     elif section.host.live:

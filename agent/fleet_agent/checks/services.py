@@ -12,7 +12,7 @@ SPARE_SECONDS = 1.0  # of the section's time, not to be spent on logs
 
 
 def collect(section):
-    """The Services fact; ``units`` holds failed, looping, stopped and wanted ones in full, running ones short."""
+    """The Services fact; ``units`` holds failed, looping, stopped and wanted ones in full."""
     begun = time.monotonic()
     host = section.host
     manager = initd.manager(host)
@@ -46,17 +46,11 @@ def _others(section, units):
 def _systemd(section, wanted, begun):
     host = section.host
     wanted = [name if "." in name else name + ".service" for name in wanted]
-    try:
-        state = systemd.manager(host)
-        if not state:
-            raise Absent("systemctl has no connection to systemd")
-        failed = _count(state, "NFailedUnits")
-        blocks = systemd.units(host, wanted, lambda blocks: failed != sum(map(systemd.is_failed, blocks)))
-        if not blocks:
-            raise Absent("systemctl lists no unit")
-    except (Absent, TooSlow, OSError) as fault:
-        section.note("units", "%s: units that have processes, from their control groups" % reason(fault))
+    state, blocks, why = _ask_systemd(host, wanted)
+    if not blocks:
+        section.note("units", why + ": units that have processes, from their control groups")
         return _from_control_groups(section, wanted)
+    failed = _count(state, "NFailedUnits")
     facts = _facts(blocks, wanted)
     _add_logs(section, facts, begun)
     return {
@@ -66,6 +60,19 @@ def _systemd(section, wanted, begun):
         "running": sum(block.get("SubState") == "running" for block in blocks),
         "units": section.cut("units", facts, UNITS),
     }
+
+
+def _ask_systemd(host, wanted):
+    """The manager's and the units' properties, and why there are none."""
+    try:
+        state = systemd.manager(host)
+        if not state:
+            return {}, [], "absent: systemctl has no connection to systemd"
+        failed = _count(state, "NFailedUnits")
+        blocks = systemd.units(host, wanted, lambda blocks: failed != sum(map(systemd.is_failed, blocks)))
+        return state, blocks, "absent: systemctl lists no unit"
+    except (Absent, TooSlow, OSError) as fault:
+        return {}, [], reason(fault)
 
 
 def _facts(blocks, wanted):
@@ -95,7 +102,11 @@ def _rank(block):
 def _add_logs(section, facts, begun):
     """The last lines of the first few that failed or loop, while there is time."""
     over = begun + section.request.get("section_seconds", 5.0) - SPARE_SECONDS - systemd.LOG_SECONDS
-    troubled = [fact for fact in facts if fact["active"] == "failed" or fact.get("restarts") or fact.get("sub") == "auto-restart"]
+    troubled = [
+        fact
+        for fact in facts
+        if fact["active"] == "failed" or fact.get("restarts") or fact.get("sub") == "auto-restart"
+    ]
     for fact in troubled[:LOGS]:
         if time.monotonic() > over:
             section.note("log", "cut: no time left")
