@@ -1,0 +1,235 @@
+"""A sweep: many hosts asked at once, each ending as an outcome, none able to harm another."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
+from functools import lru_cache
+from typing import Literal
+
+from msgspec import Struct
+
+from fleet_collector import bundle, failures
+from fleet_collector.errors import SnapshotError
+from fleet_collector.failures import Failure, HostError, Stage
+from fleet_collector.inventory import Target
+from fleet_collector.snapshot import STEPS, Snapshot
+from fleet_collector.snapshot.frames import MARK, decode, without_python
+from fleet_collector.transport import Answer, Limits, Program, Ssh, SshOptions, local
+
+__all__ = ["Outcome", "program", "run_local", "sweep"]
+
+Status = Literal["ok", "partial", "failed"]
+
+_NOISE_BYTES = 300
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """How one host ended. Both a snapshot and a failure: the sections that came before it went wrong.
+
+    Times are seconds since the epoch on this machine's clock. ``clock_offset_seconds`` is how far the host's
+    clock is ahead of it, the smallest offset that the instants of sending and receiving allow: 0.0 says that
+    the clocks may agree.
+    """
+
+    target: Target
+    started_at: float
+    finished_at: float
+    snapshot: Snapshot | None = None
+    failure: Failure | None = None
+    clock_offset_seconds: float | None = None
+    attempts: int = 1
+
+    @property
+    def status(self) -> Status:
+        """``failed`` without a snapshot, ``partial`` when a section is missing, failed or timed out."""
+        if self.snapshot is None:
+            return "failed"
+        sections = [getattr(self.snapshot, step) for step in STEPS]
+        broken = any(section is None or section.status in ("error", "timeout") for section in sections)
+        return "partial" if broken or self.failure is not None else "ok"
+
+
+@lru_cache(maxsize=256)
+def program(request: bundle.Request) -> Program:
+    """Return what is run on a host for a request."""
+    return Program(bundle.COMMAND, bundle.payload(request), request.nonce)
+
+
+async def sweep(
+    targets: Iterable[Target],
+    programs: Callable[[Target], Program],
+    *,
+    ssh: SshOptions | None = None,
+    limits: Limits | None = None,
+    stop: asyncio.Event | None = None,
+) -> AsyncGenerator[Outcome]:
+    """Ask all hosts and yield an outcome for each as it finishes, every target exactly once.
+
+    ``programs`` says what is run on a target. When ``stop`` is set, hosts under way end at once, and those and
+    the rest are ``cancelled``. Raises SettingsError, before any host is touched, when the ssh configuration
+    cannot be understood. Use it under ``contextlib.aclosing`` when it may be left early.
+    """
+    bounds, waiting = limits or Limits(), list(targets)
+    async with Ssh(ssh or SshOptions(), bounds) as connections:
+        await connections.prepare(waiting)
+
+        async def ask(target: Target, answer: Answer) -> None:
+            await connections.ask(target, programs(target), answer)
+
+        async def one(target: Target) -> Outcome:
+            return await _outcome(target, programs(target).nonce, ask, bounds)
+
+        async with aclosing(fan_out(waiting, one, bounds, stop or asyncio.Event())) as outcomes:
+            async for outcome in outcomes:
+                yield outcome
+
+
+async def run_local(target: Target, request: bundle.Request, limits: Limits | None = None) -> Outcome:
+    """Run the same program on this machine without SSH."""
+    bounds, what = limits or Limits(), program(request)
+
+    async def ask(_: Target, answer: Answer) -> None:
+        await local.ask(what, answer, bounds)
+
+    return await _outcome(target, what.nonce, ask, bounds)
+
+
+async def _outcome(
+    target: Target, nonce: str, ask: Callable[[Target, Answer], Awaitable[None]], limits: Limits
+) -> Outcome:
+    """Ask one host, again where that may help, until the total deadline; this is where a host's faults end."""
+    started_at, attempts, answer = time.time(), 0, Answer()
+    failure: Failure | None = None
+    try:
+        async with asyncio.timeout(limits.total_seconds):
+            while True:
+                attempts, answer = attempts + 1, Answer()
+                try:
+                    await ask(target, answer)
+                    failure = None
+                    break
+                except HostError as error:
+                    failure = error.failure
+                    if not error.passing or attempts > limits.retries or answer.started:
+                        break
+                await asyncio.sleep(limits.pause(attempts - 1))
+    except TimeoutError:
+        stage: Stage = "run" if answer.started else "connect"
+        failure = failure or failures.too_slow(stage, limits.total_seconds, answer.complaint).failure
+    except Exception as error:
+        failure = failures.internal("run" if answer.started else "connect", error).failure
+    snapshot, failure = _judged(answer, nonce, failure)
+    return Outcome(
+        target=target,
+        started_at=started_at,
+        finished_at=time.time(),
+        snapshot=snapshot,
+        failure=failure,
+        clock_offset_seconds=_clock_offset(snapshot, answer),
+        attempts=attempts,
+    )
+
+
+def _judged(answer: Answer, nonce: str, failure: Failure | None) -> tuple[Snapshot | None, Failure | None]:
+    """Return what came of an answer: whole, a part with the reason, or the reason alone."""
+    output = answer.output
+    if not output and failure is not None:
+        return None, failure
+    try:
+        snapshot = decode(output, nonce)
+    except SnapshotError as error:
+        return None, failure or _unanswered(answer, output, nonce, error)
+    if failure is None and not snapshot.agent.finished:
+        failure = failures.cut_short(answer.ending, answer.complaint).failure
+    return snapshot, failure
+
+
+def _unanswered(answer: Answer, output: bytes, nonce: str, error: SnapshotError) -> Failure:
+    """The command ended and there is no snapshot: say how far it came."""
+    tried = without_python(output)
+    if tried is not None:
+        return failures.no_python(f"tried {tried}" if tried else "").failure
+    if "ModuleNotFoundError" in answer.complaint or "ImportError" in answer.complaint:
+        return failures.no_python(answer.complaint).failure
+    if MARK + nonce.encode() in output:
+        return failures.unreadable(str(error)).failure
+    noise = output[-_NOISE_BYTES:].decode("utf-8", "replace").strip()
+    return failures.nothing_said(answer.ending, answer.complaint or noise).failure
+
+
+def _clock_offset(snapshot: Snapshot | None, answer: Answer) -> float | None:
+    """The agent's start lies between sending and receiving, half a round trip from each end."""
+    stamp = snapshot.agent.started_at if snapshot else None
+    if stamp is None or not answer.came_at:
+        return None
+    half = answer.rtt_seconds / 2
+    least, most = stamp - answer.came_at + half, stamp - answer.sent_at - half
+    return 0.0 if least <= 0 <= most else min(least, most, key=abs)
+
+
+async def fan_out(
+    targets: list[Target],
+    one: Callable[[Target], Awaitable[Outcome]],
+    limits: Limits,
+    stop: asyncio.Event,
+) -> AsyncGenerator[Outcome]:
+    """Yield what ``one`` returns for each target, ``limits.concurrency`` at once, in the order they finish.
+
+    Memory is bounded: no host is begun while as many outcomes wait to be taken.
+    """
+    rest = iter(targets)
+    done: asyncio.Queue[Outcome | Exception] = asyncio.Queue()
+    room = asyncio.Semaphore(2 * limits.concurrency)
+
+    async def work(place: int) -> None:
+        await asyncio.sleep(limits.ramp(place))
+        while await room.acquire():
+            target = next(rest, None)
+            if target is None:
+                return
+            began = time.time()
+            try:
+                done.put_nowait(await one(target))
+            except asyncio.CancelledError:
+                done.put_nowait(_cancelled(target, began))
+                raise
+            except Exception as error:
+                done.put_nowait(error)
+
+    workers = [asyncio.create_task(work(place)) for place in range(min(limits.concurrency, len(targets)))]
+
+    async def halt() -> None:
+        await stop.wait()
+        await _end(workers)
+        for target in rest:
+            done.put_nowait(_cancelled(target, time.time()))
+
+    watcher = asyncio.create_task(halt())
+    try:
+        for _ in targets:
+            outcome = await done.get()
+            room.release()
+            if isinstance(outcome, Exception):
+                raise outcome
+            yield outcome
+    finally:
+        await _end([watcher, *workers])
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _cancelled(target: Target, started_at: float) -> Outcome:
+    return Outcome(
+        target=target,
+        started_at=started_at,
+        finished_at=time.time(),
+        failure=failures.cancelled(),
+        attempts=0,
+    )

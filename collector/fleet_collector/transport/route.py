@@ -1,0 +1,208 @@
+"""From a target and ~/.ssh/config to everything a connection needs to know."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from getpass import getuser
+from pathlib import Path
+from typing import Literal
+
+from fleet_collector.errors import SettingsError
+from fleet_collector.inventory import Target
+from fleet_collector.transport.ssh_config import SshConfig, Subject, Values, expand, tokens
+
+HostKeys = Literal["strict", "accept-new"]
+
+DEFAULT_IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk")
+_DEFAULT_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
+_GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+_MOST_JUMPS = 8
+
+
+@dataclass(frozen=True)
+class Algorithms:
+    """Lists of ssh_config(5) where somebody set them: ``+`` ``-`` ``^`` or a whole list."""
+
+    kex: str | None = None
+    ciphers: str | None = None
+    macs: str | None = None
+    host_keys: str | None = None
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which keys may be offered: files in order, and what of the agent."""
+
+    files: tuple[Path, ...]
+    certificates: tuple[Path, ...]
+    chosen: bool  # somebody named the files; not the defaults
+    only: bool  # IdentitiesOnly: of the agent, only keys whose files are named
+    agent: str | None  # its socket
+
+
+@dataclass(frozen=True)
+class Route:
+    """One way to one host; ``jump`` is the bastion before it, which has a route of its own."""
+
+    name: str  # as written in the hosts file
+    host: str
+    port: int
+    user: str
+    identity: Identity
+    known_as: str
+    known_hosts: tuple[Path, ...]
+    host_keys: HostKeys
+    jump: Route | None
+    proxy_command: str | None
+    bind_address: str | None
+    family: Literal["any", "inet", "inet6"]
+    algorithms: Algorithms
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What the command line says for all hosts."""
+
+    user: str | None = None
+    port: int | None = None
+    key_files: tuple[Path, ...] = ()
+    host_keys: HostKeys | None = None
+    jump: str | None = None  # -J: user@host:port, several with commas
+    known_hosts: tuple[Path, ...] = ()  # in place of the user's and the system's
+    agent: str | None = None
+
+
+def route(target: Target, config: SshConfig, defaults: Defaults) -> Route:
+    """Return the way to a target. Raises SettingsError when ssh_config holds a value that cannot be meant."""
+    keys = (Path(target.key_file).expanduser(),) if target.key_file else defaults.key_files
+    host = target.address or target.name
+    user, port = target.user or defaults.user, target.port or defaults.port
+    return _route(Subject(host, getuser(), user, port), keys, config, defaults, ())
+
+
+def _route(
+    subject: Subject, keys: tuple[Path, ...], config: SshConfig, defaults: Defaults, behind: Sequence[str]
+) -> Route:
+    values = config.lookup(subject)
+    known = tokens(subject, values)
+    command = _first(values, "proxycommand")
+    return Route(
+        name=subject.host,
+        host=known["h"],
+        port=_port(known["p"], subject.host),
+        user=known["r"],
+        identity=_identity(values, known, keys, defaults),
+        known_as=_first(values, "hostkeyalias") or known["h"],
+        known_hosts=defaults.known_hosts or _known_hosts(values, known),
+        host_keys=defaults.host_keys or _host_keys(values),
+        jump=_jump(values, known, subject, config, defaults, behind),
+        proxy_command=expand(command, known) if command and command.lower() != "none" else None,
+        bind_address=_first(values, "bindaddress"),
+        family=_family(values),
+        algorithms=Algorithms(
+            _first(values, "kexalgorithms"),
+            _first(values, "ciphers"),
+            _first(values, "macs"),
+            _first(values, "hostkeyalgorithms"),
+        ),
+    )
+
+
+def _first(values: Values, keyword: str) -> str | None:
+    words = values.get(keyword)
+    return words[0] if words else None
+
+
+def _port(text: str, host: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise SettingsError(f"~/.ssh/config: {text} is not a port (for {host})")
+    return int(text)
+
+
+def _identity(values: Values, known: dict[str, str], keys: tuple[Path, ...], defaults: Defaults) -> Identity:
+    named = [_path(word, known) for word in values.get("identityfile", ()) if word.lower() != "none"]
+    files = (*keys, *(path for path in named if path not in keys))
+    ssh = Path.home() / ".ssh"
+    return Identity(
+        files=files or tuple(ssh / name for name in DEFAULT_IDENTITIES),
+        certificates=tuple(_path(word, known) for word in values.get("certificatefile", ())),
+        chosen=bool(files),
+        only=(_first(values, "identitiesonly") or "no").lower() == "yes",
+        agent=_agent(values, known, defaults),
+    )
+
+
+def _agent(values: Values, known: dict[str, str], defaults: Defaults) -> str | None:
+    word = _first(values, "identityagent") or "SSH_AUTH_SOCK"
+    if word.lower() == "none":
+        return None
+    if word == "SSH_AUTH_SOCK":
+        return defaults.agent
+    if word.startswith("$"):
+        return os.environ.get(word[1:].strip("{}"))
+    return str(_path(word, known))
+
+
+def _path(word: str, known: dict[str, str]) -> Path:
+    return Path(os.path.expandvars(expand(word, known))).expanduser()
+
+
+def _known_hosts(values: Values, known: dict[str, str]) -> tuple[Path, ...]:
+    user = values.get("userknownhostsfile", list(_DEFAULT_KNOWN_HOSTS))
+    system = values.get("globalknownhostsfile", list(_GLOBAL_KNOWN_HOSTS))
+    return tuple(_path(word, known) for word in (*user, *system) if word.lower() != "none")
+
+
+def _host_keys(values: Values) -> HostKeys:
+    """``yes`` and ``ask`` are strict; ``no`` is taken for accept-new: a changed key is never accepted."""
+    word = (_first(values, "stricthostkeychecking") or "yes").lower()
+    return "accept-new" if word in ("accept-new", "no", "off") else "strict"
+
+
+def _family(values: Values) -> Literal["any", "inet", "inet6"]:
+    word = (_first(values, "addressfamily") or "any").lower()
+    return "inet" if word == "inet" else "inet6" if word == "inet6" else "any"
+
+
+def _jump(
+    values: Values,
+    known: dict[str, str],
+    subject: Subject,
+    config: SshConfig,
+    defaults: Defaults,
+    behind: Sequence[str],
+) -> Route | None:
+    """The last bastion of ``a,b,c``; a bastion's own ProxyJump counts for the first one, as with ssh -J."""
+    jumps = _first(values, "proxyjump") or (None if behind else defaults.jump)
+    if not jumps or jumps.lower() == "none":
+        return None
+    words = [expand(word.strip(), known) for word in jumps.split(",")]
+    if len(behind) + len(words) > _MOST_JUMPS or subject.host in behind:
+        raise SettingsError(f"~/.ssh/config: ProxyJump of {subject.host} goes round in a circle")
+    path = (*behind, subject.host)
+    previous: Route | None = None
+    for word in words:
+        user, _, place = word.removeprefix("ssh://").rpartition("@")
+        host, port = _place(place)
+        hop = _route(Subject(host, subject.local_user, user or None, port), (), config, defaults, path)
+        previous = _behind(hop, previous) if previous else hop
+    return previous
+
+
+def _behind(hop: Route, previous: Route) -> Route:
+    """The same bastion, reached through another."""
+    return Route(**{**vars(hop), "jump": previous, "proxy_command": None})
+
+
+def _place(text: str) -> tuple[str, int | None]:
+    """Split ``host``, ``host:port`` and ``[v6]:port``."""
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        port = rest.removeprefix(":")
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    else:
+        host, port = text, ""
+    return host, int(port) if port.isdecimal() else None

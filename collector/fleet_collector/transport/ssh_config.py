@@ -1,0 +1,283 @@
+"""ssh_config(5): files are read and split once per run, then asked for each host.
+
+For a keyword the first value that applies wins; IdentityFile and CertificateFile gather. ``Host``,
+``Include`` (whose content stands under the block that includes it) and ``Match all|host|originalhost|user|
+localuser|exec|tagged|canonical|final`` count; another criterion never matches. Names are not canonicalised.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from re import Pattern, fullmatch
+from re import compile as compile_pattern
+from re import escape as escape_pattern
+
+from fleet_collector.errors import SettingsError
+
+_GATHERED = frozenset({"identityfile", "certificatefile"})
+_WHOLE_LINE = frozenset({"proxycommand", "remotecommand", "localcommand", "knownhostscommand"})
+_PLAIN_NAME = r"[^*?!,]+"
+_DEEPEST = 16  # nested Include, as OpenSSH has it
+_EXEC_SECONDS = 10.0
+
+Values = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """A pattern list: one of ``wanted`` must match and none of ``unwanted``."""
+
+    wanted: tuple[Pattern[str], ...]
+    unwanted: tuple[Pattern[str], ...]
+
+    def match(self, text: str) -> bool:
+        """Tell whether a name falls under the list."""
+        return any(one.fullmatch(text) for one in self.wanted) and not any(
+            one.fullmatch(text) for one in self.unwanted
+        )
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One criterion of a ``Host`` or ``Match`` line."""
+
+    word: str
+    negated: bool
+    argument: str
+    patterns: Patterns | None
+
+
+@dataclass(frozen=True)
+class Block:
+    """Settings that hold where all criteria do; an enclosing block's criteria come first."""
+
+    criteria: tuple[Criterion, ...]
+    settings: list[tuple[str, list[str]]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The host that is looked up, as the command line gave it."""
+
+    host: str
+    local_user: str
+    user: str | None = None
+    port: int | None = None
+
+
+@dataclass
+class SshConfig:
+    """The blocks of all files; those for plain names only are found by dictionary."""
+
+    blocks: list[Block] = field(default_factory=list)
+    _by_name: dict[str, list[int]] = field(default_factory=dict)
+    _others: list[int] = field(default_factory=list)
+
+    def index(self) -> SshConfig:
+        """Sort the blocks into those of one name and the others."""
+        for number, block in enumerate(self.blocks):
+            names = _plain_names(block)
+            if names is None:
+                self._others.append(number)
+            for name in names or ():
+                self._by_name.setdefault(name, []).append(number)
+        return self
+
+    def lookup(self, subject: Subject) -> Values:
+        """Return the values for a host by keyword in lower case, tokens not yet expanded."""
+        values: Values = {}
+        if subject.user is not None:
+            values["user"] = [subject.user]
+        if subject.port is not None:
+            values["port"] = [str(subject.port)]
+        numbers = sorted({*self._others, *self._by_name.get(subject.host.lower(), ())})
+        blocks = [self.blocks[number] for number in numbers]
+        self._apply(blocks, subject, values, final=False)
+        if any(criterion.word == "final" for block in blocks for criterion in block.criteria):
+            self._apply(blocks, subject, values, final=True)
+        return values
+
+    @staticmethod
+    def _apply(blocks: Iterable[Block], subject: Subject, values: Values, *, final: bool) -> None:
+        first = frozenset(values) if final else frozenset()
+        for block in blocks:
+            if not all(_holds(criterion, subject, values, final) for criterion in block.criteria):
+                continue
+            for keyword, words in block.settings:
+                if keyword not in _GATHERED:
+                    values.setdefault(keyword, words)
+                elif keyword not in first:
+                    values.setdefault(keyword, []).extend(words)
+
+
+def read(paths: Iterable[Path]) -> SshConfig:
+    """Read files in order of precedence; one that is not there is empty. Raises SettingsError with file:line."""
+    config = SshConfig()
+    for path in paths:
+        config.blocks.extend(_file(path, (), 0))
+    return config.index()
+
+
+def _file(path: Path, enclosing: tuple[Criterion, ...], depth: int) -> list[Block]:
+    if depth > _DEEPEST:
+        raise SettingsError(f"{path}: Include is nested more than {_DEEPEST} deep")
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    blocks = [Block(enclosing)]
+    for number, line in enumerate(text.splitlines(), 1):
+        keyword, words = _line(line, f"{path}:{number}")
+        if keyword in ("host", "match"):
+            own = _host(words) if keyword == "host" else _match(words, f"{path}:{number}")
+            blocks.append(Block(enclosing + own))
+        elif keyword == "include":
+            criteria = blocks[-1].criteria
+            for included in _included(words, path):
+                blocks.extend(_file(included, criteria, depth + 1))
+            blocks.append(Block(criteria))
+        elif keyword:
+            blocks[-1].settings.append((keyword, words))
+    return [block for block in blocks if block.settings]
+
+
+def _line(line: str, where: str) -> tuple[str, list[str]]:
+    """Split ``Keyword value …``, ``Keyword=value`` or ``Keyword "a value"``."""
+    found = fullmatch(r"\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)(.*?)\s*", line)
+    if not found:
+        return "", []
+    keyword, rest = found[1].lower(), found[2]
+    if keyword in _WHOLE_LINE:
+        return keyword, [rest]
+    try:
+        words = shlex.split(rest, comments=True)
+    except ValueError as error:
+        raise SettingsError(f"{where}: {error}; close the quotation mark") from error
+    return (keyword, words) if words else ("", [])
+
+
+def _included(words: list[str], path: Path) -> Iterator[Path]:
+    """Files that Include names; a relative one lies beside the user's or the system's configuration."""
+    directory = Path("/etc/ssh") if path.is_relative_to("/etc/ssh") else Path("~/.ssh").expanduser()
+    if not path.is_relative_to("/etc/ssh") and path.parent != directory:
+        directory = path.parent
+    for word in words:
+        pattern = Path(word).expanduser()
+        if pattern.is_absolute():
+            yield from sorted(Path("/").glob(str(pattern.relative_to("/"))))
+        else:
+            yield from sorted(directory.glob(word))
+
+
+def _host(words: list[str]) -> tuple[Criterion, ...]:
+    return (Criterion("host line", negated=False, argument=" ".join(words), patterns=_patterns(words)),)
+
+
+def _match(words: list[str], where: str) -> tuple[Criterion, ...]:
+    criteria = []
+    rest = iter(words)
+    for word in rest:
+        negated, name = word.startswith("!"), word.removeprefix("!").lower()
+        if name in ("all", "canonical", "final"):
+            criteria.append(Criterion(name, negated, "", None))
+            continue
+        argument = next(rest, None)
+        if argument is None:
+            raise SettingsError(f"{where}: Match {name} needs a value")
+        criteria.append(Criterion(name, negated, argument, _patterns(argument.split(","))))
+    return tuple(criteria)
+
+
+def _patterns(words: list[str]) -> Patterns:
+    return Patterns(
+        tuple(_pattern(word) for word in words if not word.startswith("!")),
+        tuple(_pattern(word[1:]) for word in words if word.startswith("!")),
+    )
+
+
+@cache
+def _pattern(text: str) -> Pattern[str]:
+    parts = (".*" if c == "*" else "." if c == "?" else escape_pattern(c) for c in text.lower())
+    return compile_pattern("".join(parts))
+
+
+def _plain_names(block: Block) -> list[str] | None:
+    """Names a block is bound to, or None when patterns or Match decide."""
+    for criterion in block.criteria:
+        if criterion.word == "host line" and fullmatch(f"{_PLAIN_NAME}( {_PLAIN_NAME})*", criterion.argument):
+            return criterion.argument.lower().split(" ")
+    return None
+
+
+def _holds(criterion: Criterion, subject: Subject, values: Values, final: bool) -> bool:
+    return _true(criterion, subject, values, final) != criterion.negated
+
+
+def _true(criterion: Criterion, subject: Subject, values: Values, final: bool) -> bool:
+    patterns = criterion.patterns
+    if patterns is None:
+        return criterion.word == "all" or (criterion.word == "final" and final)
+    if criterion.word == "exec":
+        return _succeeds(expand(criterion.argument, tokens(subject, values)))
+    user = (values.get("user") or [subject.local_user])[0]
+    texts = {
+        "host line": subject.host,
+        "originalhost": subject.host,
+        "host": expand((values.get("hostname") or [subject.host])[0], {"h": subject.host}),
+        "user": user,
+        "localuser": subject.local_user,
+        "tagged": (values.get("tag") or [""])[0],
+    }
+    text = texts.get(criterion.word)
+    return text is not None and patterns.match(text.lower())
+
+
+@cache
+def _succeeds(command: str) -> bool:
+    """Run a ``Match exec`` command of the operator's own file, each text once."""
+    try:
+        done = subprocess.run(  # noqa: S602 - ssh_config(5): the user's shell runs it
+            command,
+            shell=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_EXEC_SECONDS,
+            check=False,
+        )
+    except (subprocess.TimeoutExpired, OSError):
+        return False
+    return done.returncode == 0
+
+
+def tokens(subject: Subject, values: Values) -> dict[str, str]:
+    """Return what ``%h`` and the like stand for (ssh_config(5), TOKENS)."""
+    host = expand((values.get("hostname") or [subject.host])[0], {"h": subject.host})
+    return {
+        "h": host,
+        "n": subject.host,
+        "p": (values.get("port") or ["22"])[0],
+        "r": (values.get("user") or [subject.local_user])[0],
+        "u": subject.local_user,
+        "d": str(Path.home()),
+        "k": (values.get("hostkeyalias") or [subject.host])[0],
+    }
+
+
+def expand(text: str, known: dict[str, str]) -> str:
+    """Replace ``%x`` by what it stands for; an unknown one stays."""
+    if "%" not in text:
+        return text
+    parts, rest = [], iter(text)
+    for letter in rest:
+        if letter != "%":
+            parts.append(letter)
+            continue
+        name = next(rest, "%")
+        parts.append("%" if name == "%" else known.get(name, "%" + name))
+    return "".join(parts)
