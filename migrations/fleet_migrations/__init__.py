@@ -1,0 +1,88 @@
+"""The database's form and how it came about: alembic versions, applied under a lock.
+
+``HEAD`` is the version this program works with. A database that is at it costs one query and never loads
+alembic, so that starting stays quick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fleet_collector.errors import StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+HEAD = "0001"
+VERSION_TABLE = "fleet_version"
+
+# PostgreSQL's advisory locks are numbers; this one is the eight letters "fleet-db".
+LOCK = 0x666C6565742D6462
+
+__all__ = ["HEAD", "LOCK", "VERSION_TABLE", "upgrade"]
+
+
+def upgrade(engine: Engine) -> bool:
+    """Bring a database to ``HEAD``; return whether anything was to be done.
+
+    Safe with several processes at once. Raises StoreError for a database of a newer fleet, and for one that
+    holds somebody else's tables; errors of the driver pass through.
+    """
+    with engine.connect() as connection:
+        if _version(connection) == HEAD:
+            return False
+    with engine.connect() as connection:
+        _lock(connection)
+        behind = _version(connection) != HEAD
+        if behind:
+            _apply(connection)
+        connection.commit()
+    return behind
+
+
+def _version(connection: Connection) -> str | None:
+    """Return the version a database is at, None if it is empty."""
+    from sqlalchemy import inspect
+
+    inspector = inspect(connection)
+    if inspector.has_table(VERSION_TABLE):
+        found = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()  # noqa: S608
+        version = str(found) if found is not None else None
+        if version is not None and version > HEAD:
+            raise StoreError(
+                f"the database {_shown(connection)} was made by a newer fleet (its form is {version}, "
+                f"this one knows {HEAD}); update fleet, or name another database with --db"
+            )
+        return version
+    if inspector.get_table_names():
+        raise StoreError(
+            f"the database {_shown(connection)} holds tables of another program; "
+            "give fleet one of its own with --db"
+        )
+    return None
+
+
+def _shown(connection: Connection) -> str:
+    return connection.engine.url.render_as_string(hide_password=True)
+
+
+def _lock(connection: Connection) -> None:
+    """Begin a transaction in which nobody else upgrades; it ends with the connection."""
+    if connection.dialect.name == "sqlite":
+        connection.execution_options(sqlite_begin="BEGIN EXCLUSIVE")
+        connection.begin()
+    else:
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+
+
+def _apply(connection: Connection) -> None:
+    from pathlib import Path
+
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,47 @@
+"""Many rows at once, as each driver takes them fastest: executemany on SQLite, arrays on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, FromClause, Table
+
+Row = tuple[Any, ...]
+
+
+def insert_new(
+    connection: Connection, table: FromClause, columns: tuple[str, ...], rows: Sequence[Row]
+) -> None:
+    """Insert the rows whose key is not there yet, and leave the others as they are.
+
+    Rows should be sorted by key: two processes that insert the same rows in different orders would lock
+    each other out. On PostgreSQL the values of one column must be of one type.
+    """
+    if not rows:
+        return
+    assert isinstance(table, Table)  # noqa: S101 - for the type alone: every model's __table__ is one
+    statement = _insert(table, columns, connection.dialect)
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(statement, list(rows))
+    else:
+        connection.exec_driver_sql(statement, tuple(list(values) for values in zip(*rows, strict=True)))
+
+
+@lru_cache(maxsize=32)
+def _insert(table: Table, columns: tuple[str, ...], dialect: Dialect) -> str:
+    quote = dialect.identifier_preparer.quote
+    into = f"INSERT INTO {quote(table.name)} ({', '.join(quote(column) for column in columns)})"
+    if dialect.name == "sqlite":
+        source = f"VALUES ({', '.join('?' * len(columns))})"
+    else:
+        types = (table.columns[column].type.compile(dialect) for column in columns)
+        source = f"SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in types)})"  # noqa: S608 - own names
+    return f"{into} {source} ON CONFLICT DO NOTHING"
+
+
+def chunks(values: Iterable[Any], size: int) -> Iterable[list[Any]]:
+    """Cut values into lists of at most ``size``: statements with unbounded lists are refused by databases."""
+    every = list(values)
+    return (every[start : start + size] for start in range(0, len(every), size))
