@@ -145,7 +145,7 @@ def read_addresses(host):
 
 
 def parse_if_inet6(text):
-    """/proc/net/if_inet6: address, index, prefix length, scope, flags, all hexadecimal; then the interface."""
+    """/proc/net/if_inet6: address, index, prefix length, scope, flags, all hexadecimal; interface."""
     found = {}
     for line in text.splitlines():
         words = line.split()

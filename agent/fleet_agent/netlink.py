@@ -63,7 +63,7 @@ def split(batch):
     size = size + 3 & ~3
     if kind > _DONE and size >= HEADER_BYTES and not len(batch) % size:
         count = len(batch) // size
-        if all(batch[byte::size] == batch[byte : byte + 1] * count for byte in range(4)):
+        if all(batch[byte::size] == batch[byte : byte + 1] * count for byte in range(6)):  # length and type
             return {size: batch}
     found = {}
     start = 0

@@ -86,7 +86,7 @@ def parse_routes(text):
 
 
 def parse_routes6(text):
-    """/proc/net/ipv6_route: destination, prefix, source, its prefix, next hop, metric, 2 counts, flags, name."""
+    """/proc/net/ipv6_route: destination/prefix, source/prefix, next hop, metric, 2 counts, flags, name."""
     routes = []
     for line in text.splitlines():
         words = line.split()

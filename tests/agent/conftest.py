@@ -1,0 +1,77 @@
+"""A check at work on this machine, a recorded tree, or a network namespace of its own."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from fleet_agent.host import Host
+from fleet_agent.section import Section
+from fleet_agent.table import Table
+
+CLONE_NEWNET = 0x40000000
+
+
+class MakeSection(Protocol):
+    """Makes a Section: of this machine, or of the tree under ``root``."""
+
+    def __call__(
+        self, *, root: Path | str = "/", first: Any = None, seconds: float = 1.0, **request: Any
+    ) -> Section: ...
+
+
+def make(*, root: Path | str = "/", first: Any = None, seconds: float = 1.0, **request: Any) -> Section:
+    host = Host(str(root))
+    table = Table(host)
+    if host.live:
+        table.read()
+    return Section(host, request, table, first, seconds)
+
+
+@pytest.fixture
+def section() -> MakeSection:
+    return make
+
+
+Inside = Callable[[Callable[[], Any]], Any]
+
+
+@pytest.fixture
+def inside_namespace() -> Inside:
+    """Run a function in a child with a network of its own, loopback up: its result passes as JSON."""
+    if os.geteuid():
+        pytest.skip("needs root: a network namespace")
+    return _inside
+
+
+def _inside(function: Callable[[], Any]) -> Any:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        _act(function, writer)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as answers:
+        answer = answers.read()
+    _, status = os.waitpid(child, 0)
+    assert status == 0, answer.decode()
+    return json.loads(answer)
+
+
+def _act(function: Callable[[], Any], writer: int) -> None:
+    status = 1
+    try:
+        assert ctypes.CDLL(None).unshare(CLONE_NEWNET) == 0
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        os.write(writer, json.dumps(function()).encode())
+        status = 0
+    except BaseException as fault:  # the parent must hear of it, whatever it is
+        os.write(writer, repr(fault).encode())
+    finally:
+        os._exit(status)
