@@ -18,8 +18,9 @@ class Tally(object):
     """Counts of connections: memory depends on how many endpoints there are, and that is bounded.
 
     ``listening`` are the local service ports (2 bytes, network order): a connection from one of them counts
-    as server, by peer, any other as client, by destination. ``owners`` is {inode: pid}; ``low`` and ``high``
-    bound the local port range (2 bytes each).
+    as server, by peer, any other as client, by destination. So does what a service that ended has left: its
+    port lies below the range that connect(2) takes from, the peer's does not. ``owners`` is {inode: pid};
+    ``low`` and ``high`` bound that range (2 bytes each).
     """
 
     def __init__(self, listening, owners, low, high):
@@ -41,7 +42,7 @@ class Tally(object):
             [
                 (state, owner(inode, UNKNOWN), low <= port <= high, remote)
                 for state, port, remote, _, inode in rows
-                if port not in listening
+                if port not in listening and (port >= low or remote[:2] < low)
             ]
         )
         servers = self._servers.setdefault(family, Counter())
@@ -49,7 +50,7 @@ class Tally(object):
             [
                 (state, owner(inode, UNKNOWN), port, remote[18:])
                 for state, port, remote, _, inode in rows
-                if port in listening
+                if port in listening or (port < low and remote[:2] >= low)
             ]
         )
         self._undrained.update(
