@@ -37,7 +37,7 @@ WHY_NOT = "needs PostgreSQL's initdb, or a server named by FLEET_TEST_POSTGRES"
 
 @dataclass(slots=True)
 class Cluster:
-    """A running server; ``stop`` and ``start`` interrupt it as a restart does; ``pid`` is 0 for a given one."""
+    """A running server; ``stop`` and ``start`` interrupt it; ``pid`` is 0 for a given one."""
 
     url: str
     directory: Path | None = None

@@ -5,6 +5,7 @@ FleetError
 │   ├── InventoryError    a hosts file or a host expression
 │   └── SettingsError     fleet.toml, an option, an environment variable
 ├── StoreError            the database: unreachable, locked, newer than this program
+│   └── SweepRunning      another sweep is asking the same hosts
 └── SnapshotError         bytes of a host that are not a snapshot
 """
 
@@ -32,6 +33,10 @@ class SettingsError(UsageError):
 
 class StoreError(FleetError):
     """The database cannot be used."""
+
+
+class SweepRunning(StoreError):
+    """Another sweep is asking the same hosts."""
 
 
 class SnapshotError(FleetError):

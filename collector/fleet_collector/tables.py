@@ -61,6 +61,9 @@ class Sweep(Table):
     asked: Mapped[str] = mapped_column(Text)  # the words of the command
     owner: Mapped[str] = mapped_column(Text)
     heartbeat_at: Mapped[int] = mapped_column(BigInteger)
+    targets: Mapped[bytes | None] = mapped_column(
+        LargeBinary
+    )  # host names, while it runs and wants them alone
     hosts: Mapped[int] = mapped_column(Integer)
     ok: Mapped[int] = mapped_column(Integer, default=0)
     partial: Mapped[int] = mapped_column(Integer, default=0)

@@ -1,12 +1,39 @@
 """The database: hosts, sweeps, scans with their snapshots and findings, and numbers over time.
 
-``connect`` opens it; the functions here take what it returns.
+``connect`` opens it; the functions here take what it returns, and raise StoreError. Times are in ms since the
+epoch, UTC.
 """
 
 from __future__ import annotations
 
-from fleet_collector.store.database import Database, connect
+from fleet_collector.store.database import Database
+from fleet_collector.store.forecasts import Forecast, forecasts, save_forecasts
+from fleet_collector.store.opening import connect
 from fleet_collector.store.save import save
+from fleet_collector.store.scans import (
+    HostSummary,
+    ScanSummary,
+    findings,
+    host_names,
+    hosts,
+    latest,
+    scans,
+    scans_of,
+    snapshot,
+    snapshots,
+)
+from fleet_collector.store.series import (
+    History,
+    Points,
+    SeriesKey,
+    histories,
+    labels,
+    latest_values,
+    metrics,
+    points,
+    series,
+)
+from fleet_collector.store.stats import Stats, stats
 from fleet_collector.store.sweeps import (
     SweepSummary,
     beat,
@@ -17,17 +44,43 @@ from fleet_collector.store.sweeps import (
     sweep,
     sweeps,
 )
+from fleet_collector.store.writer import Writer
 
 __all__ = [
     "Database",
+    "Forecast",
+    "History",
+    "HostSummary",
+    "Points",
+    "ScanSummary",
+    "SeriesKey",
+    "Stats",
     "SweepSummary",
+    "Writer",
     "beat",
     "begin_sweep",
     "connect",
+    "findings",
     "finish_sweep",
+    "forecasts",
+    "histories",
+    "host_names",
+    "hosts",
+    "labels",
+    "latest",
+    "latest_values",
     "mark_interrupted",
+    "metrics",
     "now_ms",
+    "points",
     "save",
+    "save_forecasts",
+    "scans",
+    "scans_of",
+    "series",
+    "snapshot",
+    "snapshots",
+    "stats",
     "sweep",
     "sweeps",
 ]

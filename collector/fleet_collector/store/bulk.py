@@ -29,6 +29,21 @@ def insert_new(
         connection.exec_driver_sql(statement, tuple(list(values) for values in zip(*rows, strict=True)))
 
 
+def delete_samples(connection: Connection, keys: Sequence[tuple[int, int]]) -> int:
+    """Delete samples by series and time; return how many there were."""
+    if not keys:
+        return 0
+    if connection.dialect.name == "sqlite":
+        statement = "DELETE FROM sample WHERE series_id = ? AND at = ?"
+        return connection.exec_driver_sql(statement, list(keys)).rowcount
+    statement = (
+        "DELETE FROM sample USING unnest(%s::integer[], %s::bigint[]) AS key (series_id, at) "
+        "WHERE sample.series_id = key.series_id AND sample.at = key.at"
+    )
+    series, times = zip(*keys, strict=True)
+    return connection.exec_driver_sql(statement, (list(series), list(times))).rowcount
+
+
 @lru_cache(maxsize=32)
 def _insert(table: Table, columns: tuple[str, ...], dialect: Dialect) -> str:
     quote = dialect.identifier_preparer.quote

@@ -36,6 +36,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.shown = _shown(engine.url)
+        self.notices: list[str] = []  # what a person should hear of opening it
         self.is_sqlite = engine.dialect.name == "sqlite"
 
     @property
@@ -59,13 +60,6 @@ class Database:
             with connection.begin():
                 yield connection
 
-    @contextmanager
-    def raw(self) -> Iterator[Connection]:
-        """Lend a connection outside any transaction, for what may not run in one."""
-        with self.door(), self.engine.connect() as connection:
-            connection.execution_options(isolation_level="AUTOCOMMIT")
-            yield connection
-
     def close(self) -> None:
         """Give up all connections."""
         with self.door():
@@ -88,7 +82,7 @@ class Database:
         self.close()
 
 
-def connect(address: str) -> Database:
+def open_database(address: str) -> Database:
     """Open a database by URL (``sqlite:////path``, ``postgresql://user@host/name``) or SQLite file name.
 
     Creates the file and its directory, readable by the owner alone, and brings the tables to this program's

@@ -11,7 +11,7 @@ import platform
 from pathlib import Path
 
 HEARTBEAT_SECONDS = 30.0
-SILENT_SECONDS = 900.0  # a sweep elsewhere that has been silent for so long is dead
+SILENT_SECONDS = 180.0  # a sweep elsewhere that has been silent for so long is dead
 
 
 def this_process() -> str:

@@ -112,7 +112,7 @@ def scans(
     until: int | None = None,
     at_most: int | None = None,
 ) -> list[ScanSummary]:
-    """Return a host's scans in ``since <= taken_at < until``, oldest first; the newest ``at_most`` of them."""
+    """Return a host's scans of ``since <= taken_at < until``, oldest first; at most the newest so many."""
     query = _scans().where(Host.name == name).order_by(Scan.taken_at.desc(), Scan.sweep_id.desc())
     if since is not None:
         query = query.where(Scan.taken_at >= since)

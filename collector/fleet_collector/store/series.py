@@ -12,7 +12,7 @@ from fleet_collector.store.database import Database
 from fleet_collector.tables import Host, Sample, Scan, Series
 
 if TYPE_CHECKING:
-    import numpy
+    import numpy as np
     from numpy.typing import NDArray
 
 AT_ONCE = 500
@@ -40,8 +40,8 @@ class History(NamedTuple):
     """A history as arrays of one length: ``at`` int64 (ms since the epoch), ``values`` float64."""
 
     series_id: int
-    at: NDArray[numpy.int64]
-    values: NDArray[numpy.float64]
+    at: NDArray[np.int64]
+    values: NDArray[np.float64]
 
 
 def series(
@@ -105,7 +105,7 @@ def histories(
 
 
 def latest_values(database: Database, names: Iterable[str]) -> dict[str, dict[tuple[str, str], float]]:
-    """Return each host's numbers by (metric, label) from its last scan that left any: what limits are made of."""
+    """Return each host's numbers by (metric, label), of its last scan that left any (see ``limit_of``)."""
     last = (
         select(func.max(Scan.taken_at))
         .where(Scan.host_id == Host.id, Scan.samples > 0)

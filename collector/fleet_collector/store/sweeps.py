@@ -1,16 +1,26 @@
-"""Sweeps: each run over many hosts, from its beginning to its end or its interruption."""
+"""Sweeps: each run over many hosts, from its beginning to its end or its interruption.
+
+While a sweep runs its row holds the names of its hosts, so that a second one over the same hosts is told.
+This lock needs no releasing: it counts for as long as its owner lives (see ``owner``).
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Sequence
 from typing import Literal
 
+import zstandard
 from msgspec import Struct
 from sqlalchemy import Connection, func, insert, select, update
 
+from fleet_collector.errors import SweepRunning
 from fleet_collector.store.database import Database
 from fleet_collector.store.owner import lives, this_process
 from fleet_collector.tables import Scan, Sweep
+
+_BEGIN_LOCK = 0x666C65742D737770  # of PostgreSQL: beginning sweeps look at each other one after the other
+_LARGEST_NAMES_BYTES = 32 * 1024 * 1024
 
 
 class SweepSummary(Struct, frozen=True, kw_only=True):
@@ -32,17 +42,35 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def begin_sweep(database: Database, *, asked: str, hosts: int, started_at: int | None = None) -> int:
-    """Note that this process sweeps ``hosts`` hosts; return the sweep's number.
+def begin_sweep(
+    database: Database,
+    *,
+    asked: str,
+    hosts: Collection[str],
+    started_at: int | None = None,
+    alone: bool = True,
+) -> int:
+    """Note that this process asks these hosts; return the sweep's number.
 
-    Sweeps whose owner has died are marked interrupted on the way.
+    Sweeps whose owner has died are marked interrupted on the way. With ``alone``, raises SweepRunning while
+    another such sweep asks one of the hosts.
     """
-    at = now_ms() if started_at is None else started_at
-    row = {"started_at": at, "status": "running", "asked": asked, "owner": this_process()}
+    row = {
+        "started_at": now_ms() if started_at is None else started_at,
+        "status": "running",
+        "asked": asked,
+        "owner": this_process(),
+        "heartbeat_at": now_ms(),
+        "targets": zstandard.compress("\n".join(hosts).encode()) if alone else None,
+        "hosts": len(hosts),
+    }
     with database.writing() as connection:
+        if not database.is_sqlite:
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_BEGIN_LOCK,))
         _bury(connection)
-        made = insert(Sweep).values(**row, heartbeat_at=now_ms(), hosts=hosts).returning(Sweep.id)
-        return connection.execute(made).scalar_one()
+        if alone:
+            _refuse_overlap(connection, set(hosts))
+        return connection.execute(insert(Sweep).values(**row).returning(Sweep.id)).scalar_one()
 
 
 def finish_sweep(
@@ -56,7 +84,7 @@ def finish_sweep(
 
 
 def beat(database: Database, sweep_id: int) -> None:
-    """Say that a sweep still runs; needed at least every few minutes."""
+    """Say that a sweep still runs; ``Writer`` does it for every sweep that has something to store."""
     with database.writing() as connection:
         connection.execute(update(Sweep).where(Sweep.id == sweep_id).values(heartbeat_at=now_ms()))
 
@@ -85,6 +113,28 @@ def sweeps(database: Database, *, sweep_id: int | None = None, at_most: int = 10
         return [SweepSummary(**row) for row in connection.execute(query).mappings()]
 
 
+def recount(connection: Connection, sweep_ids: Sequence[int]) -> None:
+    """Count the scans of sweeps anew, after some have come late."""
+    for sweep_id in sweep_ids:
+        connection.execute(update(Sweep).where(Sweep.id == sweep_id).values(**_counts(connection, sweep_id)))
+
+
+def _refuse_overlap(connection: Connection, hosts: set[str]) -> None:
+    running = select(Sweep.id, Sweep.started_at, Sweep.targets).where(
+        Sweep.status == "running", Sweep.targets.is_not(None)
+    )
+    for row in connection.execute(running):
+        names = zstandard.ZstdDecompressor().decompress(row.targets, max_output_size=_LARGEST_NAMES_BYTES)
+        shared = sorted(hosts.intersection(names.decode().split("\n")))
+        if shared:
+            more = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
+            minutes = max(now_ms() - row.started_at, 0) / 60_000
+            raise SweepRunning(
+                f"sweep {row.id}, begun {minutes:.0f} min ago, is still asking {shared[0]}{more}; "
+                "wait for it (--wait) or leave these hosts out (--limit)"
+            )
+
+
 def _bury(connection: Connection) -> list[int]:
     running = select(Sweep.id, Sweep.owner, Sweep.heartbeat_at).where(Sweep.status == "running")
     dead = [
@@ -98,9 +148,11 @@ def _bury(connection: Connection) -> list[int]:
 
 
 def _close(connection: Connection, sweep_id: int, status: str, at: int) -> None:
-    counted = select(Scan.status, func.count()).where(Scan.sweep_id == sweep_id).group_by(Scan.status)
-    counts = {row[0]: row[1] for row in connection.execute(counted)}
-    values = {name: counts.get(name, 0) for name in ("ok", "partial", "failed")}
-    connection.execute(
-        update(Sweep).where(Sweep.id == sweep_id).values(status=status, finished_at=at, **values)
-    )
+    values = {"status": status, "finished_at": at, "targets": None, **_counts(connection, sweep_id)}
+    connection.execute(update(Sweep).where(Sweep.id == sweep_id).values(values))
+
+
+def _counts(connection: Connection, sweep_id: int) -> dict[str, int]:
+    query = select(Scan.status, func.count()).where(Scan.sweep_id == sweep_id).group_by(Scan.status)
+    found = {row[0]: row[1] for row in connection.execute(query)}
+    return {name: found.get(name, 0) for name in ("ok", "partial", "failed")}

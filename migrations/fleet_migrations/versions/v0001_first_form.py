@@ -51,6 +51,7 @@ def _sweep() -> None:
         sa.Column("asked", sa.Text(), nullable=False),
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("heartbeat_at", sa.BigInteger(), nullable=False),
+        sa.Column("targets", sa.LargeBinary(), nullable=True),
         sa.Column("hosts", sa.Integer(), nullable=False),
         sa.Column("ok", sa.Integer(), nullable=False),
         sa.Column("partial", sa.Integer(), nullable=False),

@@ -1,0 +1,67 @@
+"""What was foretold of a series, kept so that ``fleet trends`` can say how far off it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+from sqlalchemy import select
+
+from fleet_collector.store.bulk import insert_new
+from fleet_collector.store.database import Database
+from fleet_collector.store.series import EVER, SeriesKey
+from fleet_collector.tables import Forecast as ForecastRow
+from fleet_collector.tables import Host, Series
+
+_COLUMNS = (
+    "series_id",
+    "made_at",
+    "value",
+    "limit_value",
+    "slope_per_day",
+    "confidence",
+    "eta_days",
+    "eta_low",
+    "eta_high",
+)
+
+
+class Forecast(Struct, frozen=True, kw_only=True):
+    """What a trend said of a series at ``made_at`` (ms): the value then, its limit, and the days to it."""
+
+    series_id: int
+    made_at: int
+    value: float
+    limit_value: float | None
+    slope_per_day: float
+    confidence: float
+    eta_days: float | None
+    eta_low: float | None
+    eta_high: float | None
+
+
+def save_forecasts(database: Database, made: Iterable[Forecast]) -> None:
+    """Keep forecasts; one of the same series and time that is there already stays as it is."""
+    rows = sorted((tuple(getattr(one, name) for name in _COLUMNS) for one in made), key=lambda row: row[:2])
+    with database.writing() as connection:
+        insert_new(connection, ForecastRow.__table__, _COLUMNS, rows)
+
+
+def forecasts(database: Database, *, since: int = 0, until: int = EVER) -> list[tuple[SeriesKey, Forecast]]:
+    """Return the forecasts made in ``since <= made_at < until`` (ms), by time, each with its series."""
+    query = (
+        select(Host.name, Series.metric, Series.label, ForecastRow.__table__)
+        .join(Series, Series.id == ForecastRow.series_id)
+        .join(Host, Host.id == Series.host_id)
+        .where(ForecastRow.made_at >= since, ForecastRow.made_at < until)
+        .order_by(ForecastRow.made_at, ForecastRow.series_id)
+    )
+    with database.reading() as connection:
+        rows = connection.execute(query).mappings().all()
+    return [
+        (
+            SeriesKey(row["series_id"], row["name"], row["metric"], row["label"]),
+            Forecast(**{name: row[name] for name in _COLUMNS}),
+        )
+        for row in rows
+    ]

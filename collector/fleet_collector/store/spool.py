@@ -1,0 +1,201 @@
+"""Results that could not be stored, in a file until they can.
+
+One file a writer, locked with flock(2) while its owner lives: a file that can be locked is nobody's any more,
+and whoever opens the database next brings it in and removes it. Bringing in twice does no harm.
+
+The file: the line ``fleet-spool 1``, then for each batch 4 bytes length, 4 bytes CRC-32 (both big-endian),
+and that many bytes of zstd-compressed MessagePack: the sweep's number, its beginning, its parcels. A batch
+that is cut short or damaged ends the file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import struct
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+import zstandard
+from msgspec import Struct
+from sqlalchemy import insert, select
+
+from fleet_collector.errors import StoreError
+from fleet_collector.store.database import Database
+from fleet_collector.store.parcel import Parcel
+from fleet_collector.store.save import save_parcels
+from fleet_collector.store.sweeps import recount
+from fleet_collector.tables import Sweep
+
+MAGIC = b"fleet-spool 1\n"
+LARGEST_BATCH_BYTES = 256 * 1024 * 1024
+
+_HEAD = struct.Struct(">II")
+_LOST = "brought in from a spool"
+
+
+class _Batch(Struct, frozen=True, array_like=True):
+    """What one append holds."""
+
+    sweep_id: int
+    started_at: int
+    parcels: list[Parcel]
+
+
+class Spool:
+    """The spool file of one writer; made with the first batch, in the first directory that takes it."""
+
+    def __init__(self, database: Database, sweep_id: int, started_at: int) -> None:
+        self._database = database
+        self._sweep = (sweep_id, started_at)
+        self._file: BinaryIO | None = None
+
+    def append(self, parcels: Sequence[Parcel]) -> None:
+        """Write a batch and wait until it is on the disk; raise StoreError if no directory takes it."""
+        batch = zstandard.compress(msgspec.msgpack.encode(_Batch(*self._sweep, list(parcels))))
+        frame = _HEAD.pack(len(batch), zlib.crc32(batch)) + batch
+        reasons: list[str] = []
+        if self._file and not _written(self._file, frame, reasons):
+            self.close()
+        if self._file:
+            return
+        for directory in directories(self._database):
+            try:
+                file = _create(directory, f"{tag(self._database)}.{os.getpid()}-{os.urandom(4).hex()}.spool")
+            except OSError as error:
+                reasons.append(f"{directory}: {error.strerror or error}")
+                continue
+            if _written(file, MAGIC + frame, reasons):
+                self._file = file
+                return
+            Path(file.name).unlink()
+            file.close()
+        raise StoreError(
+            f"{len(parcels)} results are lost: neither the database {self._database.shown} nor a spool file "
+            f"takes them ({'; '.join(reasons)})"
+        )
+
+    def close(self) -> None:
+        """Let go of the file, for whoever brings it in."""
+        if self._file:
+            self._file.close()
+            self._file = None
+
+
+def bring_in(database: Database) -> int:
+    """Store what dead or finished writers have spooled; return how many results came in.
+
+    A file that cannot be stored yet stays where it is; ``database.notices`` says what happened.
+    """
+    brought = 0
+    for path in _files(database):
+        try:
+            with path.open("r+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                brought += _store(database, file)
+                path.unlink(missing_ok=True)
+        except BlockingIOError:  # its writer lives
+            continue
+        except (StoreError, OSError) as error:
+            database.notices.append(f"results wait in {path}: {error}")
+    if brought:
+        database.notices.append(f"{brought} results of an earlier sweep were brought in from a spool file")
+    return brought
+
+
+def directories(database: Database) -> list[Path]:
+    """Return where spool files may lie: beside the database, the user's state, the temporary directory."""
+    import platformdirs
+
+    beside = [database.path.absolute().parent] if database.path else []
+    temporary = Path(tempfile.gettempdir()) / f"fleet-{os.geteuid()}"
+    return [*beside, platformdirs.user_state_path("fleet"), temporary]
+
+
+def tag(database: Database) -> str:
+    """Return what the names of this database's spool files begin with."""
+    name = str(database.path.absolute()) if database.path else database.shown
+    return "fleet-" + hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+def _create(directory: Path, name: str) -> BinaryIO:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(directory / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return open(descriptor, "wb", buffering=0)  # noqa: PTH123 - a descriptor, no path
+
+
+def _written(file: BinaryIO, content: bytes, reasons: list[str]) -> bool:
+    """Append all of it, or leave the file as it was."""
+    end = file.tell()
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[file.write(view) :]
+        os.fsync(file.fileno())
+    except OSError as error:
+        reasons.append(f"{file.name}: {error.strerror}")
+        file.seek(end)
+        file.truncate(end)
+        return False
+    return True
+
+
+def _files(database: Database) -> list[Path]:
+    """Return the spool files of this user for this database; what others have laid there is not read."""
+    found: list[Path] = []
+    for directory in directories(database):
+        try:
+            found += [
+                path
+                for path in directory.glob(f"{tag(database)}.*.spool")
+                if not path.is_symlink() and path.is_file() and path.stat().st_uid == os.geteuid()
+            ]
+        except OSError:
+            continue
+    return sorted(set(found))
+
+
+def _store(database: Database, file: BinaryIO) -> int:
+    stored = 0
+    for batch in _batches(file):
+        number = _sweep_of(database, batch)
+        save_parcels(database, [msgspec.structs.replace(parcel, sweep_id=number) for parcel in batch.parcels])
+        with database.writing() as connection:
+            recount(connection, [number])
+        stored += len(batch.parcels)
+    return stored
+
+
+def _batches(file: BinaryIO) -> Iterator[_Batch]:
+    if file.read(len(MAGIC)) != MAGIC:
+        return
+    while len(head := file.read(_HEAD.size)) == _HEAD.size:
+        length, checksum = _HEAD.unpack(head)
+        content = file.read(length) if length <= LARGEST_BATCH_BYTES else b""
+        if len(content) != length or zlib.crc32(content) != checksum:
+            return
+        try:
+            plain = zstandard.ZstdDecompressor().decompress(content, max_output_size=LARGEST_BATCH_BYTES)
+            yield msgspec.msgpack.decode(plain, type=_Batch)
+        except (zstandard.ZstdError, msgspec.DecodeError) as error:
+            raise StoreError(f"it was written by another version of fleet ({error})") from error
+
+
+def _sweep_of(database: Database, batch: _Batch) -> int:
+    """Return the number of a batch's sweep; a database that was made anew in between gets a sweep for it."""
+    same = select(Sweep.id).where(
+        Sweep.started_at == batch.started_at, (Sweep.id == batch.sweep_id) | (Sweep.asked == _LOST)
+    )
+    with database.writing() as connection:
+        found = connection.execute(same.order_by(Sweep.asked == _LOST)).scalars().first()
+        if found is not None:
+            return found
+        row = {"started_at": batch.started_at, "finished_at": batch.started_at, "status": "interrupted"}
+        row |= {"asked": _LOST, "owner": "", "heartbeat_at": batch.started_at, "hosts": len(batch.parcels)}
+        return connection.execute(insert(Sweep).values(row).returning(Sweep.id)).scalar_one()
