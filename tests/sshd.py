@@ -1,7 +1,7 @@
 """A real OpenSSH server for tests and benchmarks: own configuration, own keys, any number of addresses.
 
-It listens on every address of 127.0.0.0/8, logs in the current user with a fresh key, and is ended by its pid.
-Needs root: sshd without it can log in nobody else and cannot read shadow entries.
+It listens on every address of 127.0.0.0/8, logs in the current user with a fresh key, and is ended by its
+pid. Needs root: sshd without it can log in nobody else.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def new_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
 
 @contextmanager
 def sshd(directory: Path, options: Mapping[str, str] | None = None, prefix: str = "") -> Iterator[Sshd]:
-    """Run a server until the block ends; ``options`` are sshd_config keywords, ``prefix`` goes into authorized_keys."""
+    """Run a server until the block ends; ``options`` for sshd_config, ``prefix`` for authorized_keys."""
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o755)
     user = pwd.getpwuid(os.geteuid()).pw_name

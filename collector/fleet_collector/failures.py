@@ -218,7 +218,7 @@ def changed_key(name: str, offered: str, known: str, where: str) -> HostError:
         "host_key",
         "host key",
         f"The host key of {plain(name)} has changed: it offers {offered}, known is {known} ({plain(where)}).",
-        f"Somebody may be in between. If the host was reinstalled: ssh-keygen -R '{plain(name)}', then scan again.",
+        f"Somebody may be in between. If it was reinstalled: ssh-keygen -R '{plain(name)}', then scan again.",
     )
 
 

@@ -68,8 +68,8 @@ async def sweep(
 ) -> AsyncGenerator[Outcome]:
     """Ask all hosts and yield an outcome for each as it finishes, every target exactly once.
 
-    ``programs`` says what is run on a target. When ``stop`` is set, hosts under way end at once, and those and
-    the rest are ``cancelled``. Raises SettingsError, before any host is touched, when the ssh configuration
+    ``programs`` says what is run on a target. When ``stop`` is set, hosts under way end at once, and those
+    and the rest are ``cancelled``. Raises SettingsError before any host is touched when the ssh configuration
     cannot be understood. Use it under ``contextlib.aclosing`` when it may be left early.
     """
     bounds, waiting = limits or Limits(), list(targets)
@@ -100,7 +100,7 @@ async def run_local(target: Target, request: bundle.Request, limits: Limits | No
 async def _outcome(
     target: Target, nonce: str, ask: Callable[[Target, Answer], Awaitable[None]], limits: Limits
 ) -> Outcome:
-    """Ask one host, again where that may help, until the total deadline; this is where a host's faults end."""
+    """Ask one host, again where that may help, until the total deadline; here its faults end."""
     started_at, attempts, answer = time.time(), 0, Answer()
     failure: Failure | None = None
     try:

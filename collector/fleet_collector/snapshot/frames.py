@@ -1,7 +1,7 @@
 """From the bytes a host printed to a checked snapshot.
 
-The agent prints one frame a line, ``fleet-frame NONCE {json}``, each after an empty line. Whatever else stands
-in the output (rc files, banners, other programs) is passed over. Frames that came whole count:
+The agent prints one frame a line, ``fleet-frame NONCE {json}``, after an empty line. Whatever else stands in
+the output (rc files, banners, other programs) is passed over. Frames that came whole count:
 
     {"frame": "start", "schema": 1, "agent": {...}}
     {"frame": "section", "step": "cpu", "status": "ok", "ms": 3.1, "notes": {}, "data": {...}}
@@ -68,8 +68,8 @@ def decode(output: bytes, nonce: str) -> Snapshot:
     agent: dict[str, Any] = {}
     sections: dict[str, Section[Any]] = {}
     finished = False
-    for raw in _lines(output, nonce.encode()):
-        frame, line = _envelope(raw)
+    for line in _lines(output, nonce.encode()):
+        frame = _envelope(line)
         if frame.frame == "section" and frame.step in _SECTIONS and frame.step not in sections:
             sections[frame.step] = _section(frame.step, line)
         elif frame.frame == "start":
@@ -88,13 +88,13 @@ def ended(piece: bytes, nonce: str) -> bool:
     start = piece.rfind(mark)
     if start < 0 or not piece.endswith(b"\n") or len(piece) - start > 4096:
         return False
-    return _envelope(piece[start + len(mark) :].strip())[0].frame == "end"
+    return _envelope(piece[start + len(mark) :].strip()).frame == "end"
 
 
 def without_python(output: bytes) -> str | None:
     """Return what was tried when the host said that it has no usable Python, else None."""
     for line in _lines(output, _NOBODY):
-        frame, _ = _envelope(line)
+        frame = _envelope(line)
         if frame.frame == "no_python":
             return frame.tried
     return None
@@ -118,20 +118,20 @@ def _lines(output: bytes, nonce: bytes) -> Iterator[bytes]:
         position = end
 
 
-def _envelope(line: bytes) -> tuple[_Frame, bytes]:
-    """Return what a frame says it is, and its JSON in valid UTF-8; a broken one counts for its step."""
-    with suppress(*_MALFORMED):
-        return _FRAME.decode(line), line
-    with suppress(*_MALFORMED):
-        repaired = _repaired(line)
-        return _FRAME.decode(repaired), repaired
-    return _Frame("section", _step(line)), line
+def _envelope(line: bytes) -> _Frame:
+    """Return what a frame says it is; a broken one counts for its step, if it shows one."""
+    for text in _readings(line):
+        with suppress(*_MALFORMED):
+            return _FRAME.decode(text)
+    return _Frame("section", _step(line))
 
 
-def _repaired(line: bytes) -> bytes:
-    """JSON again, with text that is not Unicode (file names may be any bytes) replaced by question marks."""
-    value = json.loads(line.decode("utf-8", "replace"))
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+def _readings(line: bytes) -> Iterator[bytes]:
+    """Yield JSON as it came, then with text that is not Unicode (names may be any bytes) made so."""
+    yield line
+    with suppress(*_MALFORMED):
+        value = json.loads(line.decode("utf-8", "replace"))
+        yield json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _step(line: bytes) -> str:
@@ -142,13 +142,14 @@ def _step(line: bytes) -> str:
 
 def _section(step: str, line: bytes) -> Section[Any]:
     """Return a section; one that fails the check keeps its notes and says why it has no data."""
-    try:
-        return _SECTIONS[step].decode(line)
-    except _MALFORMED as error:
-        reason = f"error: {error}"[:_REASON_CHARACTERS]
-    envelope = _Envelope()
-    with suppress(*_MALFORMED):
-        envelope = _ENVELOPE.decode(line)
+    reason, envelope = "", _Envelope()
+    for text in _readings(line):
+        try:
+            return _SECTIONS[step].decode(text)
+        except _MALFORMED as error:
+            reason = reason or f"error: {error}"[:_REASON_CHARACTERS]
+        with suppress(*_MALFORMED):
+            envelope = _ENVELOPE.decode(text)
     return Section(status="error", ms=envelope.ms, notes={**envelope.notes, "data": reason})
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import cast
 
 import asyncssh
 from asyncssh.constants import MSG_IGNORE
@@ -127,10 +127,10 @@ class Connection(asyncssh.SSHClientConnection):
         self._revoked_host_keys = set(self._trust.revoked_keys)
         self._server_host_key_algs = list(self._algorithms)
 
-    def send_packet(self, pkttype: int, *args: bytes, handler: Any = None) -> None:
-        """Leave out the empty packet before each real one: it protects CBC ciphers, which are not offered."""
+    def send_packet(self, pkttype: int, *args: bytes, handler: object = None) -> None:  # noqa: ARG002
+        """Leave out the empty packet before each real one (it protects CBC ciphers), and all log text."""
         if pkttype != MSG_IGNORE:
-            super().send_packet(pkttype, *args, handler=handler)
+            super().send_packet(pkttype, *args)
 
     def log_sent_packet(self, *args: object, **kwargs: object) -> None:
         """Nobody listens."""

@@ -117,7 +117,7 @@ class KnownHosts:
         self._hashed.append((salt, digest, entry))
 
     def trust(self, name: str, port: int) -> Trust:
-        """Return what is known of a host; on another port than 22 its bare name counts if nothing else does."""
+        """Return what is known of a host; on another port than 22 its bare name counts if nothing else."""
         if port == 22:
             return self._trust(name.lower())
         found = self._trust(f"[{name.lower()}]:{port}")

@@ -116,7 +116,7 @@ class SshConfig:
 
 
 def read(paths: Iterable[Path]) -> SshConfig:
-    """Read files in order of precedence; one that is not there is empty. Raises SettingsError with file:line."""
+    """Read files in order of precedence; a missing one is empty. Raises SettingsError with file:line."""
     config = SshConfig()
     for path in paths:
         config.blocks.extend(_file(path, (), 0))
