@@ -27,7 +27,7 @@ def manager(host):
 
 
 def units(host, wanted, others):
-    """Properties of every service, of the wanted units, and where ``others`` says so of failed ones of all kinds."""
+    """Properties of every service, of the wanted units, and, if ``others`` says so, all failed ones."""
     _, text = host.run([*SHOW, "*.service", *wanted], SECONDS)
     blocks = parse_show(text)
     if others(blocks):
