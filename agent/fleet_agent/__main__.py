@@ -1,4 +1,4 @@
-"""Ask this machine the ten questions and write the answers to standard output; nothing else is written.
+r"""Ask this machine the ten questions and write the answers to standard output; nothing else is written.
 
 Input
     The collector sends this program and, at its end, one call: ``serve(request)``. The request is a dict of
@@ -18,12 +18,12 @@ Input
     ``portable``          use psutil although the system is Linux (False)
 
 Output
-    One line a frame, flushed at once, with an empty line's worth of distance to whatever noise came before::
+    One line a frame, flushed at once, with a line end before it against noise without one::
 
         \nfleet-frame NONCE {json}\n
 
     ``{"frame": "start", "schema": 1, "agent": {"version", "python", "uid", "started_at"}}``
-    ``{"frame": "section", "step": "cpu", "status", "ms", "notes": {fact: why}, "data": {...} or null}`` a step
+    ``{"frame": "section", "step": "cpu", "status", "ms", "notes": {fact: why}, "data": {...} or null}``
     ``{"frame": "end", "agent": {"wall_ms", "cpu_ms", "max_rss_bytes"}}``
 
     ``status`` is ok, partial (some facts denied, timed out or failed: see the notes), denied, absent, timeout
@@ -36,6 +36,7 @@ By hand, ``python3 -m fleet_agent`` prints one JSON document with the start and 
 section under its step's name.
 """
 
+import os
 import sys
 
 from fleet_agent.jsontext import dumps
@@ -47,7 +48,13 @@ SCHEMA = 1
 def serve(request):
     """Run all steps as ``request`` says and write one frame for each as it ends."""
     nonce = request.get("nonce", DEFAULTS["nonce"])
-    run(request, lambda name, body: write(1, "\nfleet-frame %s %s\n" % (nonce, frame(name, body))))
+    try:
+        run(request, lambda name, body: write(1, "\nfleet-frame %s %s\n" % (nonce, frame(name, body))))
+        status = 0
+    except Exception as fault:
+        write(2, "fleet agent: %s: %s\n" % (type(fault).__name__, fault))
+        status = 70
+    os._exit(status)  # nothing is left to tidy up, and tidying costs
 
 
 def frame(name, body):

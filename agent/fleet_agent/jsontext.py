@@ -5,7 +5,7 @@ The C encoder is the one behind json.dumps; python3-minimal of Debian lacks it, 
 
 
 def dumps(value):
-    """JSON text of dicts, lists, texts, numbers, booleans and None; raises ValueError for NaN, TypeError else.
+    """JSON text of dicts, lists, texts, numbers, booleans, None; ValueError for NaN, TypeError for others.
 
     File names that are no UTF-8 arrive with lone surrogates (PEP 383), which JSON must not have: they are
     read again with U+FFFD in their place.

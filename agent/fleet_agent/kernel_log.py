@@ -31,7 +31,7 @@ TELLING = {  # kinds whose texts also open harmless messages, and what a real on
 
 
 def read_records(host):
-    """All records the kernel still has, oldest first, as bytes; raises PermissionError, FileNotFoundError."""
+    """All records the kernel still has, oldest first, as bytes."""
     if not host.live:
         return host.read_bytes("/dev/kmsg", RECORDS_LIMIT * 100).split(b"\n")
     descriptor = os.open(host.path("/dev/kmsg"), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -91,7 +91,7 @@ def oom_kills(messages, booted_at):
     """The OomKill facts of "Killed process" messages, each with the control group named just before it.
 
     ``oom-kill:constraint=CONSTRAINT_MEMCG,...,task_memcg=/system.slice/shop.service,task=java,pid=812,uid=0``
-    ``Memory cgroup out of memory: Killed process 812 (java) total-vm:...kB, anon-rss:2048kB, file-rss:4kB, ...``
+    ``Memory cgroup out of memory: Killed process 812 (java) total-vm:..., anon-rss:2048kB, file-rss:4kB``
     """
     facts = []
     group = None

@@ -10,15 +10,14 @@ class Loader(object):
         self.sources = sources
         self.packages = packages
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name, _path=None, _target=None):
         """Return the spec of a module that is among the sources, else None."""
         if name not in self.sources:
             return None
         return type(sys.__spec__)(name, self, origin=name, is_package=name in self.packages)
 
-    def create_module(self, spec):
-        """Leave it to the import system to make the module."""
-        return None
+    def create_module(self, _spec):
+        """Leave it to the import system to make the module (None)."""
 
     def exec_module(self, module):
         """Compile and run a module's source."""

@@ -5,7 +5,7 @@ ESCAPES.update({ord('"'): '\\"', ord("\\"): "\\\\", 10: "\\n", 13: "\\r", 9: "\\
 
 
 def encode(value):
-    """JSON text of a value; raises ValueError for NaN and infinity, TypeError for what JSON has no form for."""
+    """JSON text of a value; ValueError for NaN and infinity, TypeError for what JSON has no form for."""
     if isinstance(value, str):
         return '"' + value.translate(ESCAPES) + '"'
     if value is None or isinstance(value, bool):
@@ -23,7 +23,7 @@ def encode(value):
 
 
 def _number(value):
-    if value != value or value in (float("inf"), float("-inf")):
+    if repr(value) in ("nan", "inf", "-inf"):
         raise ValueError("no JSON for " + repr(value))
     return repr(value)
 

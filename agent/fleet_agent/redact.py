@@ -80,9 +80,8 @@ def redact(words):
             shown.append(word if hide_next else MASK)
             continue
         hide_next = _announces(word) or (word == short != "" and not glued_only)
-        if short and word.startswith(short) and len(word) > len(short) and word[:2] != "--":
-            word = short + MASK
-        shown.append(redact_text(word))
+        glued = short and word.startswith(short) and len(word) > len(short) and word[:2] != "--"
+        shown.append(short + MASK if glued else redact_text(word))
     return " ".join(shown)
 
 
@@ -130,7 +129,7 @@ def _without_credentials(text):
 
 
 def _without_values(text):
-    """``PGPASSWORD=x``, ``--token=x``, ``Authorization: x``, ``?token=x&`` keep the name and lose the value."""
+    """``PGPASSWORD=x``, ``--token=x``, ``Authorization: x``, ``?token=x&`` keep only the name."""
     shown = []
     hide_next = False
     for piece in text.split(" "):

@@ -6,6 +6,7 @@ overstays the deadline of a step may sleep uninterruptibly: it is killed, not wa
 runs the rest. The worker's standard streams are /dev/null, so that a stuck one cannot hold a session open.
 """
 
+import gc
 import os
 import select
 import sys
@@ -17,7 +18,19 @@ from fleet_agent.jsontext import dumps
 from fleet_agent.section import Section, reason
 from fleet_agent.table import Table
 
-STEPS = ("identity", "cpu", "memory", "processes", "connections", "ports", "disk")  # cheap ones first
+STEPS = (
+    "identity",
+    "cpu",
+    "memory",
+    "processes",
+    "connections",
+    "ports",
+    "disk",
+    "network",
+    "services",
+    "logs",
+    "reach",
+)
 MEANWHILE = (
     "identity",
 )  # runs while the interval passes: it costs next to nothing and needs no second sample
@@ -43,6 +56,7 @@ SIGKILL = 9
 
 def run(request, emit):
     """Run every step; ``emit(name, body)`` receives "start", each step and "end" with their JSON text."""
+    gc.disable()  # the job is over before cycles could pile up
     begun = time.monotonic()
     request = dict(DEFAULTS, **request)
     _step_back(request["total_seconds"])
@@ -80,7 +94,7 @@ class Worker(object):
         os.close(writer)
 
     def follow(self, todo, emit, over):
-        """Relay what comes until all is done (None), or say why it ended before; ``todo`` shrinks by what came."""
+        """Relay what comes until all is done (None), or say why it ended before; ``todo`` loses what came."""
         rest = b""
         while True:
             wait = min(self.until, over) - time.monotonic()
@@ -176,14 +190,24 @@ def work(request, steps, commands, tell):
 
 def _load(step, request):
     """The check of a step, or what stopped its import: a fault in one file costs that step alone."""
-    if request["portable"] or not sys.platform.startswith("linux"):
-        from fleet_agent import portable
-
-        return portable.check(step)
     try:
+        if request["portable"] or not sys.platform.startswith("linux"):
+            from fleet_agent.portable import Check
+
+            return Check(step)
         return __import__("fleet_agent.checks." + step, fromlist=["collect"])
     except Exception as fault:
-        return fault
+        return _Broken(fault)
+
+
+class _Broken(object):
+    """Stands where a check would: its file cannot be imported."""
+
+    def __init__(self, fault):
+        self.fault = fault
+
+    def collect(self, _section):
+        raise self.fault
 
 
 def _sample(check, host):
@@ -199,8 +223,6 @@ def _collect(check, section):
     """The JSON text of a section, whatever happens in it."""
     begun = time.monotonic()
     try:
-        if isinstance(check, Exception):
-            raise check
         facts = check.collect(section)
         data = dumps({name: fact for name, fact in facts.items() if fact is not None})
         status = "partial" if any(map(_is_fault, section.notes.values())) else "ok"

@@ -20,7 +20,18 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 class Row(object):
     """One process as ``/proc/PID/stat`` has it (proc(5)): ticks is user and system time together."""
 
-    __slots__ = tuple("kernel name nice parent pid rss_bytes started_ticks state threads ticks".split())
+    __slots__ = (
+        "kernel",
+        "name",
+        "nice",
+        "parent",
+        "pid",
+        "rss_bytes",
+        "started_ticks",
+        "state",
+        "threads",
+        "ticks",
+    )
 
     def __init__(self, pid, name, fields):
         self.pid = pid
@@ -39,8 +50,8 @@ class Table(object):
     """Every process of a host, twice: ``earlier`` from the first ``read``, ``rows`` from the last.
 
     ``rows`` is {pid: Row}; ``earlier`` is {pid: (started_ticks, ticks, state)}, empty until the second
-    ``read``; ``seconds`` lies between the two. ``denied`` counts processes whose open files may not be read (known
-    after ``sockets``). With ``commands`` off, ``who`` names processes without their command lines.
+    ``read``; ``seconds`` lies between the two. ``denied`` counts processes whose open files may not be read
+    (known after ``sockets``). With ``commands`` off, ``who`` names processes without their command lines.
     """
 
     def __init__(self, host, commands=True):
@@ -70,7 +81,7 @@ class Table(object):
             self.booted_at = parse_boot_time(self.host.read("/proc/stat", 1 << 22))
 
     def who(self, pid):
-        """Name a pid: the Process fact with pid, name, command, user, unit and started_at, as far as known."""
+        """The Process fact: pid, name, command, user, unit and started_at, as far as known."""
         row = self.rows.get(pid)
         if row is None:
             return {"pid": pid, "name": "?"}

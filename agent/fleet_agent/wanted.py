@@ -2,7 +2,10 @@
 
 COMMANDS_LIMIT = 5000
 NAME_LENGTH = 15  # the kernel keeps no more of a name (TASK_COMM_LEN)
-INTERPRETERS = ("python", "perl", "ruby", "node", "java", "php", "bash", "sh", "dash", "ksh", "zsh", "lua", "mono", "dotnet", "Rscript", "beam")  # fmt: skip
+INTERPRETERS = (
+    *("python", "perl", "ruby", "node", "java", "php", "lua", "mono", "dotnet", "Rscript", "beam"),
+    *("bash", "sh", "dash", "ksh", "zsh"),
+)
 VALUE_OPTIONS = (
     "-W",
     "-X",

@@ -67,7 +67,7 @@ def command(candidates: tuple[str, ...] = CANDIDATES) -> str:
     Any login shell (sh, csh, fish, a restricted one) must read it as ``sh -c`` and one word, so nothing that
     one of them treats specially within single quotes stands there: ``'``, ``!``, a newline, ``\\``.
     An interpreter that is a stub, too old or without zlib ends before it has read anything, and the next is
-    tried. When none fits, a frame ``{"frame":"no_python","tried":"python3:127 ..."}`` names each with its exit
+    tried. When none fits, a frame ``{"frame":"no_python","tried":"python3:1 ..."}`` names each with its exit
     status, and the command exits with 127.
     """
     attempt = f'command -v $p >/dev/null 2>&1 || continue; $p -I -S -B -c "{BOOTSTRAP}"; s=$?'
@@ -96,9 +96,11 @@ def _sources() -> str:
     files = sorted(root.rglob("*.py"))
     packages = {_module(file, root) for file in files if file.stem == "__init__"}
     parts = [(root / "loader.py").read_text("utf-8"), "\n\nSOURCES = {}\n"]
-    for file in files:
-        if file.stem != "loader":
-            parts.append(f"\nSOURCES[{_module(file, root)!r}] = r'''{_text(file)}'''\n")
+    parts += [
+        f"\nSOURCES[{_module(file, root)!r}] = r'''{_text(file)}'''\n"
+        for file in files
+        if file.stem != "loader"
+    ]
     parts.append(f"\nsys.meta_path.insert(0, Loader(SOURCES, {sorted(packages)!r}))\n")
     return "".join(parts)
 
@@ -117,6 +119,6 @@ def _module(file: Path, root: Path) -> str:
 
 def _text(file: Path) -> str:
     text = file.read_text("utf-8")
-    if "'''" in text or not text.endswith("\n") and text:
+    if "'''" in text or (text and not text.endswith("\n")):
         raise ValueError(f"{file} must end with a newline and hold no ''' to travel as a raw text")
     return text

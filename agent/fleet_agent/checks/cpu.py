@@ -71,7 +71,7 @@ def parse_loadavg(text):
 
 
 def percent(earlier, later):
-    """The CpuPercent fact between two tick counts; iowait may run backwards (proc(5)) and counts as zero then."""
+    """The CpuPercent fact between two tick counts; iowait that runs backwards (proc(5)) is zero."""
     used = [max(0, after - before) for before, after in zip(earlier, later)]
     total = sum(used)
     if not total:

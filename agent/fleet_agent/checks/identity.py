@@ -110,7 +110,7 @@ def _clock():
     try:
         import ctypes
     except ImportError as fault:
-        raise FileNotFoundError(2, str(fault))
+        raise FileNotFoundError(2, str(fault)) from fault
     timex = (ctypes.c_long * 64)()  # struct timex is 26 longs, all zero asks and sets nothing
     state = ctypes.CDLL(None, use_errno=True).adjtimex(timex)
     if state < 0:

@@ -64,7 +64,7 @@ def parse_vmstat(text):
 
 
 def summary(meminfo):
-    """What is left and what is used. Without MemAvailable (before 3.14) it is free, buffers and page cache."""
+    """What is left and what is used. Without MemAvailable (before 3.14) it is free, buffers and cache."""
     total = meminfo["MemTotal"]
     available = meminfo.get("MemAvailable")
     if available is None:
