@@ -14,17 +14,22 @@ from fleet_collector.wording import duration
 # After node-problem-detector's kernel-monitor; what another step tells better is left to it.
 MESSAGES: dict[str, tuple[Severity, str]] = {
     "hung_task": ("warning", "tasks blocked for minutes"),
-    "io_error": ("warning", "I/O errors of a drive"),
-    "fs_error": ("critical", "file system errors"),
-    "read_only": ("critical", "a file system that was made read-only"),
     "soft_lockup": ("warning", "a CPU that was stuck in the kernel"),
     "kernel_bug": ("warning", "a fault of the kernel itself"),
+    "io_error": ("warning", "I/O errors of a drive"),
+    "filesystem_error": ("critical", "file system errors"),
+    "read_only_remount": ("critical", "a file system that was made read-only"),
     "memory_error": ("warning", "memory hardware errors"),
     "conntrack_full": ("warning", "a full connection tracking table, packets were dropped"),
-    "neighbour_overflow": ("warning", "a full neighbour table"),
+    "neighbour_full": ("warning", "a full neighbour table"),
     "tcp_memory": ("warning", "TCP out of memory"),
+    "syn_flood": ("warning", "more connection requests than a listener takes"),
+    "nfs_silent": ("warning", "an NFS server that does not answer"),
+    "link_down": ("ok", "a link that went down"),
+    "segfault": ("ok", "a program that crashed"),
+    "throttled": ("ok", "a CPU slowed down for its heat"),
 }
-TOLD_ELSEWHERE = ("oom_kill", "link_down")
+TOLD_ELSEWHERE = ("oom_kill",)
 
 
 def rebooted(subject: Subject) -> Iterator[Finding]:

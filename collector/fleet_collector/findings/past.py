@@ -115,7 +115,7 @@ def _units(snapshot: Snapshot) -> dict[str, int] | None:
     return {
         unit.name: unit.restarts or 0
         for unit in services.units
-        if unit.active == "active" and unit.type != "oneshot"
+        if unit.active == "active" and unit.type != "oneshot" and unit.sub != "exited"
     }
 
 

@@ -1,0 +1,116 @@
+"""A connection problem from both ends: addresses become host names, and the peer's own trouble the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from fleet_collector.causes.case import Case, Link, Symptom
+from fleet_collector.causes.fleet import Fleet, listeners_of, troubles_of
+from fleet_collector.findings.connections import endpoint
+from fleet_collector.findings.finding import Finding, found
+from fleet_collector.findings.past import facts
+from fleet_collector.findings.ports import holder_of
+from fleet_collector.wording import number
+
+CLIENT = (
+    "connections.close_wait",
+    "connections.established",
+    "connections.syn_sent",
+    "connections.local_ports",
+    "connections.time_wait",
+)
+WAITING = ("connections.close_wait", "connections.established", "connections.syn_sent")
+
+
+def named(fleet: Fleet, host: str, finding: Finding) -> Finding:
+    """The finding with the peer's host name instead of its address, and what the peer says of it."""
+    address, port = finding.evidence.get("address"), finding.evidence.get("port")
+    if finding.rule not in CLIENT or not isinstance(address, str):
+        return finding
+    peer = fleet.host_of(address, asker=host)
+    if peer is None:
+        return finding
+    place = endpoint(address, port) if isinstance(port, int) else address
+    name = f"{peer}:{port}" if isinstance(port, int) else peer
+    message = finding.message.replace(place, name) if peer != host else finding.message
+    if finding.rule == "connections.close_wait" and peer != host and isinstance(port, int):
+        message += _other_end(fleet.cases[peer], port)
+    return msgspec.structs.replace(
+        finding,
+        message=message,
+        subject=name if finding.subject == place and peer != host else finding.subject,
+        evidence={**finding.evidence, "peer": peer},
+    )
+
+
+def _other_end(case: Case, port: int) -> str:
+    """What the server's own table holds of those connections."""
+    connections = facts(case.judged.snapshot.connections) if case.judged.snapshot else None
+    if connections is None or connections.by_local_port is None:
+        return ""
+    states = next((one.states for one in connections.by_local_port if one.port == port), {})
+    still = states.get("established", 0) + states.get("fin_wait2", 0)
+    return f"; {case.host} still has {number(still)} of its own there, the rest it has closed"
+
+
+def slow_peers(fleet: Fleet) -> Iterator[Link]:
+    """Connections pile up at the client because the server's process does not serve: the same port."""
+    for case in fleet.cases.values():
+        for pile in case.of(*WAITING):
+            peer, port = pile.get("peer"), pile.get("port")
+            server = fleet.cases.get(str(peer)) if peer and isinstance(port, int) else None
+            if server is not None:
+                troubles = troubles_of(server, "tcp", port)
+                yield from (Link(trouble, pile) for trouble in troubles if trouble is not pile)
+                if not troubles and pile.rule == "connections.syn_sent":
+                    yield from _not_listening(server, pile, port)
+
+
+def _not_listening(server: Case, pile: Symptom, port: int) -> Iterator[Link]:
+    """Clients wait for an answer that never comes: the server listens, so something drops it on the way."""
+    listeners = listeners_of(server, "tcp", port)
+    if listeners:
+        text = f"{holder_of(listeners[0])} on {server.host} listens on tcp/{port}, but something drops what is sent"
+        cause = found("reach.filter_at_target", "critical", f"tcp/{port}", text, port=port, peer=pile.host)
+        yield Link(Symptom(server.host, cause), pile)
+
+
+def slow_probes(fleet: Fleet) -> Iterator[Link]:
+    """A target that is slow or silent to a probe explains what waits for the same address and port."""
+    for case in fleet.cases.values():
+        for probe in case.of("reach.slow", "reach.filtered", "reach.unreachable"):
+            for pile in case.of(*WAITING):
+                if (probe.get("address"), probe.get("port")) == (pile.get("address"), pile.get("port")):
+                    yield Link(probe, pile)
+
+
+def same_address(fleet: Fleet) -> list[Symptom]:
+    """One address on two machines."""
+    owners: dict[str, dict[str, str]] = {}
+    for case in fleet.cases.values():
+        snapshot = case.judged.snapshot
+        identity, network = (facts(snapshot.identity), facts(snapshot.network)) if snapshot else (None, None)
+        for interface in (network.interfaces if network else None) or ():
+            if identity and identity.machine_id and interface.kind in {"physical", "bond", "vlan"}:
+                for address in interface.addresses:
+                    if not address.lower().startswith(("fe80:", "169.254.", "127.", "::1")):
+                        owners.setdefault(address.partition("/")[0], {})[identity.machine_id] = case.host
+    return [
+        Symptom(
+            host,
+            found(
+                "network.duplicate_address",
+                "critical",
+                address,
+                f"{address} is on {' and '.join(sorted(hosts.values())[:4])} at once",
+                then=f"arping -D -c 3 {address}",
+                address=address,
+                hosts=sorted(hosts.values()),
+            ),
+        )
+        for address, hosts in owners.items()
+        if len(hosts) > 1
+        for host in sorted(hosts.values())
+    ]

@@ -1,0 +1,68 @@
+"""Chains on one host around processor and memory: who uses them up, and what slows down for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fleet_collector.causes.case import Case, Link, Symptom, every, shared
+from fleet_collector.findings.past import facts
+
+
+def application(case: Case) -> Iterator[Link]:
+    """A hog makes the machine busy, and the load where tasks compute and do not wait: its name is on top."""
+    hogs = case.of("cpu.application")
+    busy = case.of("cpu.busy")
+    loads = [load for load in case.of("cpu.load") if not load.get("waiting")]
+    for hog in hogs:
+        yield from (
+            Link(hog, effect) for effect in (*busy, *loads) if hog.get("name") in (effect.get("names") or ())
+        )
+    yield from every(busy, loads)
+    yield from every(hogs, case.of("cpu.throttled"))
+
+
+def explosion(case: Case) -> Iterator[Link]:
+    """Too many processes or threads of one name use up whatever that name is found on top of."""
+    crowds = case.of("processes.one_name", "processes.many_threads")
+    yield from shared(
+        crowds,
+        case.of("cpu.application", "memory.available", "processes.limit", "processes.unusual"),
+        "name",
+    )
+    yield from shared(case.of("processes.many_threads"), case.of("processes.one_name"), "name")
+    yield from shared(case.of("processes.unusual"), case.of("processes.limit"), "name")
+    for crowd in crowds:
+        for effect in case.of("cpu.busy", "cpu.load"):
+            if crowd.get("name") in (effect.get("names") or ()) and not effect.get("waiting"):
+                yield Link(crowd, effect)
+
+
+def shortage(case: Case) -> Iterator[Link]:
+    """Memory short: pages go out, swap fills, all wait; then the drives look busy and the load rises."""
+    short = case.of("memory.available")
+    moving = case.of("memory.swapping")
+    pressed = case.of("memory.pressure")
+    yield from every(short, (*moving, *pressed, *case.of("disk.swap")))
+    yield from every(moving, (*pressed, *case.of("disk.swap")))
+    slowed = (
+        *case.of("disk.pressure", "disk.latency", "cpu.iowait"),
+        *(load for load in case.of("cpu.load") if load.get("waiting")),
+    )
+    yield from every(moving or pressed, slowed)
+
+
+def killed(case: Case) -> Iterator[Link]:
+    """The machine's own shortage, not a group's limit, had the kernel kill."""
+    for kill in case.of("memory.oom"):
+        if not _in_limited_group(case, kill):
+            yield from every(case.of("memory.available"), [kill])
+
+
+def _in_limited_group(case: Case, kill: Symptom) -> bool:
+    memory = facts(case.judged.snapshot.memory) if case.judged.snapshot else None
+    unit = kill.get("unit")
+    groups = (memory.groups if memory else None) or ()
+    return any(group.oom_kills and unit and unit in group.path for group in groups)
+
+
+LINKS = (application, explosion, shortage, killed)
