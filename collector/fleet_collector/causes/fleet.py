@@ -32,7 +32,7 @@ class Fleet:
             self._addresses.setdefault(address, set()).add(case.host)
 
     def host_of(self, address: str | None, name: str | None = None, asker: str | None = None) -> str | None:
-        """The host that an address or a name means to ``asker``; None where it is none of ours, or several."""
+        """The host that an address or a name means to ``asker``; None where it is not one of ours."""
         if address and is_loopback(address) and address not in self._names:
             return asker
         owners = self._addresses.get(address or "", set())

@@ -72,7 +72,9 @@ def _not_listening(server: Case, pile: Symptom, port: int) -> Iterator[Link]:
     """Clients wait for an answer that never comes: the server listens, so something drops it on the way."""
     listeners = listeners_of(server, "tcp", port)
     if listeners:
-        text = f"{holder_of(listeners[0])} on {server.host} listens on tcp/{port}, but something drops what is sent"
+        text = (
+            f"{holder_of(listeners[0])} on {server.host} listens on tcp/{port}, but does not get what is sent"
+        )
         cause = found("reach.filter_at_target", "critical", f"tcp/{port}", text, port=port, peer=pile.host)
         yield Link(Symptom(server.host, cause), pile)
 
