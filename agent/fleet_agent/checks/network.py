@@ -19,7 +19,12 @@ _LOCAL6 = 0x80000000
 
 def sample(host):
     """Raw counters: those of the interfaces, and packets that the softnet backlog dropped."""
-    return {"links": links.read_counters(host), "softnet": _softnet(host)}
+    first = {"links": links.read_counters(host)}
+    try:
+        first["softnet"] = read_softnet(host)
+    except OSError:  # an old kernel, a recorded tree
+        pass
+    return first
 
 
 def collect(section):
@@ -39,7 +44,7 @@ def collect(section):
         "conntrack_max": section.fact(
             "conntrack_max", host.read_int, "/proc/sys/net/netfilter/nf_conntrack_max"
         ),
-        "softnet_dropped": section.fact("softnet_dropped", _softnet, host),
+        "softnet_dropped": section.fact("softnet_dropped", read_softnet, host),
     }
     if "routes" in section.notes and not routes:
         del data["routes"], data["default_routes"]
@@ -261,12 +266,9 @@ def _firewall(section):
     return facts
 
 
-def _softnet(host):
-    """Packets dropped because the backlog of a processor was full; None where that is not told."""
-    try:
-        return parse_softnet(host.read("/proc/net/softnet_stat"))
-    except OSError:
-        return None
+def read_softnet(host):
+    """Packets dropped because the backlog of a processor was full."""
+    return parse_softnet(host.read("/proc/net/softnet_stat"))
 
 
 def parse_softnet(text):
