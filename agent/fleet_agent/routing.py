@@ -15,7 +15,7 @@ _NEIGHBOURS_MOST = 20000
 
 
 def addresses():
-    """{interface index: [address/prefix]} of both families."""
+    """{interface index: [address/prefix]}, IPv4 first."""
     found = {}
     for body in netlink.messages(netlink.ROUTE, _GET_ADDRESS, struct.pack("=B7x", socket.AF_UNSPEC)):
         family, prefix, _, _, index = struct.unpack_from("=BBBBI", body)
@@ -24,7 +24,7 @@ def addresses():
         if address and family in (socket.AF_INET, socket.AF_INET6):
             cidr = "%s/%d" % (socket.inet_ntop(family, address), prefix)
             found.setdefault(index, []).append(cidr)
-    return found
+    return {index: sorted(cidrs, key=lambda cidr: ":" in cidr) for index, cidrs in found.items()}
 
 
 def next_hop(family, address):
