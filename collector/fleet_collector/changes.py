@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from fleet_collector.findings.past import facts, is_cut
+from fleet_collector.findings.past import GROUPS_KEPT, facts, is_cut
 from fleet_collector.snapshot import Snapshot
 from fleet_collector.snapshot.logs import LogFile
 from fleet_collector.snapshot.network import Interface, Route
@@ -40,6 +40,7 @@ KINDS = (
 
 Facts = dict[str, str]
 PASSING = ""  # there, but perhaps on its way: neither new nor gone
+REST = "*"  # stands for all subjects that a list of the largest ones leaves out
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -104,7 +105,7 @@ def _hosts_by_change(changes: Mapping[str, Sequence[Change]]) -> dict[Change, li
 
 def _differences(kind: str, step: str, old: Facts, new: Facts) -> Iterator[Change]:
     for subject in sorted(old.keys() | new.keys()):
-        was, now = old.get(subject), new.get(subject)
+        was, now = old.get(subject, old.get(REST)), new.get(subject, new.get(REST))
         if was != now and PASSING not in (was, now):
             yield Change(kind=kind, subject=subject, before=was, after=now, step=step)
 
@@ -151,7 +152,8 @@ def _processes(snapshot: Snapshot) -> Facts | None:
     if processes is None or processes.groups is None or is_cut(snapshot.processes, "groups"):
         return None
     now = snapshot.agent.started_at
-    return {
+    rest = {} if len(processes.groups) < GROUPS_KEPT else {REST: PASSING}
+    return rest | {
         group.name: PASSING
         if now is not None and now - (group.started_at or 0) < SETTLED_SECONDS
         else f"running as {group.user}"

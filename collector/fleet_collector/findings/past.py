@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 KEPT = 14  # glimpses: two weeks of nights
 LEARNED = 3  # scans that make a habit (ours)
+GROUPS_KEPT = 15  # with fewer names of processes than this the agent has left none out
 
 
 class Glimpse(Struct, frozen=True, kw_only=True, omit_defaults=True):

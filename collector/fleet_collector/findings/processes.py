@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from fleet_collector.findings.finding import Finding, found, level
-from fleet_collector.findings.past import facts, is_cut
+from fleet_collector.findings.past import GROUPS_KEPT, facts
 from fleet_collector.findings.subject import Subject
 from fleet_collector.findings.words import listed, several, short, who, who_evidence
 from fleet_collector.snapshot.processes import (
@@ -50,12 +50,7 @@ def learned_missing(subject: Subject) -> Iterator[Finding]:
     """A daemon that every recent scan saw running, the same one all the time, has gone."""
     processes = facts(subject.snapshot.processes)
     usual = subject.past.always("daemons")
-    if (
-        not usual
-        or processes is None
-        or processes.groups is None
-        or is_cut(subject.snapshot.processes, "groups")
-    ):
+    if not usual or processes is None or processes.groups is None or len(processes.groups) >= GROUPS_KEPT:
         return
     running = {group.name for group in processes.groups} | set(subject.expected.processes)
     glimpses = subject.past.glimpses
