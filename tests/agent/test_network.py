@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 import json
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from fleet_collector.snapshot.network import Network
 if TYPE_CHECKING:
     from .conftest import Inside, MakeSection
 
+CLONE_NEWNS = 0x00020000
 NET_DEV = """\
 Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop
@@ -327,7 +329,10 @@ def test_links_addresses_and_routes_as_iproute2_has_them(
     section: MakeSection, as_root_inside_namespace: Inside
 ) -> None:
     def made() -> Any:
+        assert ctypes.CDLL(None).unshare(CLONE_NEWNS) == 0
         run(
+            "mount --make-rprivate /",
+            "mount -t sysfs none /sys",  # sysfs shows the network namespace it was mounted in
             "ip link add near type veth peer name far",
             "ip link add name br0 type bridge",
             "ip link set near master br0",
