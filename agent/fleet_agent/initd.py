@@ -1,5 +1,7 @@
 """Services without systemd: OpenRC, runit, SysV scripts, and the bare process table."""
 
+import time
+
 from fleet_agent.host import Absent, TooSlow
 
 SECONDS = 2.0  # for one script; a status action may run anything
@@ -14,33 +16,9 @@ OPENRC = {
     32: ("failed", "crashed"),
     8: ("activating", "starting"),
 }
-NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@._-+:")
 
 
-def manager(host):
-    """systemd, openrc, runit or sysv, by what is there; None in a bare container."""
-    if host.exists("/run/systemd/system"):
-        return "systemd"
-    if host.exists("/run/openrc"):
-        return "openrc"
-    if _first_process(host) == "runit" or host.exists(RUNIT_DIRECTORIES[0]):
-        return "runit"
-    return "sysv" if host.exists("/etc/init.d") else None
-
-
-def _first_process(host):
-    try:
-        return host.read("/proc/1/comm").strip()
-    except OSError:
-        return ""
-
-
-def is_name(name):
-    """Whether a name is one of a service, and no path or option."""
-    return bool(name) and not set(name) - NAME_CHARACTERS and name[0] not in ".-"
-
-
-def openrc(host, table, names):
+def openrc(host, table, names, until):
     """Unit facts of what OpenRC has started or seen fail, and of the wanted ones.
 
     OpenRC believes its own mark: a daemon that it does not supervise may be long dead. So the process table
@@ -52,7 +30,7 @@ def openrc(host, table, names):
             facts[name] = {"name": name, "active": active, "sub": state}
     for name in names:
         facts[name] = (
-            _ask(host, ["rc-service", name, "status"], OPENRC)
+            _ask(host, ["rc-service", name, "status"], OPENRC, until)
             or facts.get(name)
             or by_process(host, table, name)
         )
@@ -64,14 +42,18 @@ def openrc(host, table, names):
     return list(facts.values())
 
 
-def runit(host, table, names):
+def runit(host, table, names, until):
     """Unit facts of every runit service, and of the wanted ones."""
     found = []
     directory = next((path for path in RUNIT_DIRECTORIES if host.exists(path)), None)
     if directory:
         paths = [directory + "/" + name for name in _names(host, directory)[:RUNIT_LIMIT]]
         try:
-            found = parse_sv(host.run(["sv", "status", *paths], SECONDS)[1]) if paths else []
+            found = (
+                parse_sv(host.run(["sv", "status", *paths], min(SECONDS, until - time.monotonic()))[1])
+                if paths
+                else []
+            )
         except (Absent, TooSlow):
             found = []
     known = {fact["name"] for fact in found}
@@ -101,12 +83,12 @@ def parse_sv(text):
     return facts
 
 
-def sysv(host, table, names):
+def sysv(host, table, names, until):
     """Unit facts of the wanted services: the script's own word, else that of the process table."""
     facts = []
     for name in names:
         script = "/etc/init.d/" + name
-        fact = _ask(host, [host.path(script), "status"], LSB) if host.exists(script) else None
+        fact = _ask(host, [host.path(script), "status"], LSB, until) if host.exists(script) else None
         fact = dict(fact, name=name) if fact else by_process(host, table, name)
         facts.append(fact)
     return facts
@@ -123,10 +105,10 @@ def by_process(host, table, name):
     return {"name": name, "active": "inactive" if pid is None else "failed", "sub": "dead"}
 
 
-def _ask(host, command, meanings):
+def _ask(host, command, meanings, until):
     """What the exit status of a status action says, or None."""
     try:
-        status, _ = host.run(command, SECONDS)
+        status, _ = host.run(command, max(0.0, min(SECONDS, until - time.monotonic())))
     except TooSlow:
         return {"active": "unknown", "sub": "timeout"}
     except Absent:

@@ -78,7 +78,7 @@ class Rotation(object):
 
     def _check(self, rules, path):
         """What makes logrotate skip a file that a rule covers."""
-        if len(rules) > 1 and rules[0].file != rules[1].file:
+        if len(rules) > 1:
             self.skipped.add("%s: in two rules, %s and %s" % (path, rules[0].file, rules[1].file))
         directory = os.path.dirname(path)
         try:

@@ -11,7 +11,7 @@ PROPERTIES = (
 )
 SHOW = ["systemctl", "show", "--no-pager", "--all", "-p", PROPERTIES, "--"]
 MANAGER = ["systemctl", "show", "--no-pager", "-p", "SystemState,NJobs,NFailedUnits"]
-SECONDS = 2.5  # for each of the calls: systemctl waits for D-Bus, which may hang
+FIRST_SECONDS = 2.0  # systemctl waits for D-Bus, which may hang
 LOG_SECONDS = 1.0
 LOG_LINES = 10
 LOG_WIDTH = 500
@@ -22,16 +22,16 @@ STRAYED = ("activating", "deactivating", "reloading")
 
 def manager(host):
     """{"SystemState", "NJobs", "NFailedUnits"} as far as this systemd knows them; raises Absent, TooSlow."""
-    _, text = host.run(MANAGER, SECONDS)
+    _, text = host.run(MANAGER, FIRST_SECONDS)
     return (parse_show(text) or [{}])[0]
 
 
-def units(host, wanted, others):
+def units(host, wanted, others, until):
     """Properties of every service, of the wanted units, and, if ``others`` says so, all failed ones."""
-    _, text = host.run([*SHOW, "*.service", *wanted], SECONDS)
+    _, text = host.run([*SHOW, "*.service", *wanted], max(0.1, until - time.monotonic()))
     blocks = parse_show(text)
-    if others(blocks):
-        _, text = host.run([*SHOW[:4], "--state=failed", *SHOW[4:], "*"], SECONDS)
+    if others(blocks) and time.monotonic() < until:
+        _, text = host.run([*SHOW[:4], "--state=failed", *SHOW[4:], "*"], FIRST_SECONDS)
         blocks += parse_show(text)
     return list({block["Id"]: block for block in blocks if block.get("Id")}.values())
 

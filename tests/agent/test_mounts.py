@@ -139,9 +139,9 @@ def test_a_mount_that_fails_gives_its_errno(tmp_path: Path) -> None:
 
 
 def test_the_children_leave_no_descriptor_open() -> None:
-    before = sorted(os.listdir("/proc/self/fd"))
+    before = sorted(Path("/proc/self/fd").iterdir())
     mounts.ask(mounts.volumes(mounts.read(Host())), 1)
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
 
 
 def test_a_recorded_tree_is_read_by_its_first_process(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def _act(function: Callable[[], Any], writer: int) -> None:
 
 @contextmanager
 def ext4(directory: Path, *, mebibytes: int = 32, inodes: int = 0, options: str = "") -> Iterator[str]:
-    """Mount a fresh ext4 on ``directory`` from an image beside it; yields the kernel's name of the loop device."""
+    """Mount an ext4 on ``directory`` from an image beside it; yields the loop device's name."""
     image = directory.with_name(directory.name + ".img")
     with image.open("wb") as file:
         file.truncate(mebibytes << 20)

@@ -4,7 +4,6 @@ import os
 import time
 
 from fleet_agent import mounts as mount_table
-from fleet_agent.directories import large
 from fleet_agent.drives import device_name, drives, parse_diskstats, parse_mdstat
 from fleet_agent.open_files import DELETED, OpenFiles
 from fleet_agent.pressure import parse_pressure
@@ -174,12 +173,16 @@ def _deleted_file(section, mounts, size, path, pid, device):
 
 def _large_directories(section, volumes, mounts):
     """What fills the volumes that are nearly full; none are, on most hosts, and then nothing is walked."""
-    points = {mount.point for mount in mounts}
-    deadline = time.monotonic() + WALK_SECONDS
-    found = []
     full = [
         fact for fact in volumes if fact.get("used_percent", 0) >= WALK_FROM_PERCENT and _is_walkable(fact)
     ]
+    if not full:
+        return []
+    from fleet_agent.directories import large
+
+    points = {mount.point for mount in mounts}
+    deadline = time.monotonic() + WALK_SECONDS
+    found = []
     full.sort(key=lambda fact: fact["available_bytes"])
     for position, fact in enumerate(full):
         now = time.monotonic()
