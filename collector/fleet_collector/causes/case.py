@@ -11,6 +11,8 @@ from fleet_collector.causes.diagnosis import Judged
 from fleet_collector.findings.finding import Finding
 
 ALARMS = ("warning", "critical")
+# What is no alarm by itself but may well be the cause of one: a kill some hours ago, a task that is stuck.
+LATENT = ("memory.oom", "cpu.application", "processes.blocked")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +50,7 @@ class Case:
         self.symptoms = [
             Symptom(judged.host, finding)
             for finding in (judged.findings if findings is None else findings)
-            if finding.severity in ALARMS
+            if finding.severity in ALARMS or (finding.severity == "ok" and finding.rule in LATENT)
         ]
         self._by_rule: dict[str, list[Symptom]] = defaultdict(list)
         for symptom in self.symptoms:

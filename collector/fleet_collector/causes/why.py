@@ -37,7 +37,7 @@ def why(judged: Sequence[Judged]) -> Diagnosis:
     cases = list(fleet.cases.values())
     links = [link for case in cases for rule in ON_ONE_HOST for link in rule(case)]
     links += [link for rule in ACROSS_HOSTS for link in rule(fleet)]
-    symptoms = [symptom for case in cases for symptom in case.symptoms]
+    symptoms = [one for case in cases for one in case.symptoms if one.finding.severity != "ok"]
     symptoms += [case.failed_scan for case in cases if case.failed_scan is not None]
     symptoms += peers.same_address(fleet)
     return Diagnosis(
@@ -60,7 +60,7 @@ def _grouped(symptoms: list[Symptom], links: list[Link]) -> dict[Symptom, list[S
     effects: dict[Symptom, list[Symptom]] = defaultdict(list)
     explained: set[Symptom] = set()
     for link in links:
-        if link.cause is not link.effect:
+        if link.cause is not link.effect and link.effect.finding.severity != "ok":
             effects[link.cause].append(link.effect)
             explained.add(link.effect)
     nodes = list(dict.fromkeys([*symptoms, *effects]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from fleet_collector.findings.finding import Finding, Severity, found, level
@@ -29,6 +30,7 @@ MESSAGES: dict[str, tuple[Severity, str]] = {
     "segfault": ("ok", "a program that crashed"),
     "throttled": ("ok", "a CPU slowed down for its heat"),
 }
+PASSING_DEVICE = re.compile(r"\b(loop\d+|nbd\d+|zram\d+|sr\d+)\b")
 TOLD_ELSEWHERE = ("oom_kill",)
 
 
@@ -93,7 +95,7 @@ def _kernel_message(subject: Subject, message: KernelMessage, last_at: float) ->
     severity, meaning = MESSAGES.get(message.kind, ("warning", message.kind.replace("_", " ")))
     return found(
         "identity.kernel_message",
-        severity if last_at >= subject.since else "ok",
+        "ok" if last_at < subject.since or _left_device(subject, message.last or "") else severity,
         message.kind,
         f"The kernel's log tells of {meaning}, {several(message.count, 'time')} in a day, last "
         f"{ago(last_at, subject.now)}: {short(message.last or '', 120)}",
@@ -103,6 +105,15 @@ def _kernel_message(subject: Subject, message: KernelMessage, last_at: float) ->
         last_at=last_at,
         last=message.last,
     )
+
+
+def _left_device(subject: Subject, text: str) -> bool:
+    """Whether a message is of a loop device or the like that is not mounted here (any more)."""
+    device = PASSING_DEVICE.search(text)
+    disk = facts(subject.snapshot.disk)
+    if device is None or disk is None or disk.volumes is None:
+        return False
+    return all((volume.device or "").rpartition("/")[2] != device[1] for volume in disk.volumes)
 
 
 RULES = (rebooted, clock, kernel_messages)

@@ -62,14 +62,13 @@ def holders_of(memory: Memory) -> str:
 
 
 def oom(subject: Subject) -> Iterator[Finding]:
-    """Kills by the kernel for lack of memory since the last scan."""
+    """Kills by the kernel for lack of memory; those before the last scan are told without alarm."""
     memory = facts(subject.snapshot.memory)
     if memory is None:
         return
-    known = [(kill, kill.at) for kill in memory.oom or () if kill.at is not None]
-    recent = [kill for kill, at in known if at >= subject.since]
-    if recent:
-        yield from _kills_by_name(subject, recent)
+    kills = [kill for kill in memory.oom or () if kill.at is not None]
+    if kills:
+        yield from _kills_by_name(subject, kills)
     elif memory.oom_kills:
         yield from _kills_by_counter(subject, memory.oom_kills)
 
@@ -79,13 +78,13 @@ def _kills_by_name(subject: Subject, kills: list[OomKill]) -> Iterator[Finding]:
     for kill in kills:
         by_victim.setdefault((kill.name or "a process", kill.unit), []).append(kill)
     for (name, unit), victims in by_victim.items():
-        last = victims[-1]
+        last = max(victims, key=lambda victim: victim.at or 0.0)
         words = f"{short(name, 40)} (pid {last.pid}" + (f", unit {short(unit, 60)})" if unit else ")")
         often = f", {several(len(victims), 'time')}" if len(victims) > 1 else ""
         held = f"; it held {size(last.rss_bytes)}" if last.rss_bytes else ""
         yield found(
             "memory.oom",
-            "warning",
+            "warning" if (last.at or 0.0) >= subject.since else "ok",
             unit or name,
             f"The kernel killed {words} for lack of memory {ago(last.at or subject.now, subject.now)}"
             f"{often}{held}",

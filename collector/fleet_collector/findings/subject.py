@@ -32,8 +32,9 @@ class Subject(Struct, frozen=True, kw_only=True):
 
     @property
     def since(self) -> float:
-        """From when on an event is news, on the host's clock: since the last scan, a day at most."""
+        """From when on an event is news, on the host's clock: the last scan, or a moment ago; a day at most."""
+        moment = self.thresholds.identity_event_minutes * 60
         previous = self.past.previous
         if previous is None:
-            return self.now - self.thresholds.identity_event_minutes * 60
-        return self.now - min(max(self.taken_at - previous.taken_at, 0.0), 86400.0)
+            return self.now - moment
+        return self.now - min(max(self.taken_at - previous.taken_at, moment), 86400.0)

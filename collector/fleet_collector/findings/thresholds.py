@@ -27,7 +27,7 @@ class Thresholds(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         5.0  # ours: what a login over SSH can tell for certain (Zabbix warns at 60)
     )
     identity_clock_critical_seconds: Positive = 300.0  # Kerberos refuses beyond (RFC 4120, MIT clockskew)
-    identity_event_minutes: Positive = (
+    identity_event_minutes: Positive = 15.0  # ours, of kernel events at a first scan (Netdata 30)
         30.0  # Netdata: OOM kills of the last 30 min; used where there is no past
     )
 
