@@ -32,7 +32,7 @@ class Subject(Struct, frozen=True, kw_only=True):
 
     @property
     def since(self) -> float:
-        """From when on an event is news, on the host's clock: the last scan, or a moment ago; a day at most."""
+        """From when on an event is news, on the host's clock: the last scan, or a moment ago."""
         moment = self.thresholds.identity_event_minutes * 60
         previous = self.past.previous
         if previous is None:

@@ -23,13 +23,10 @@ class Thresholds(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All thresholds: ``<step>_<what>_<unit>``, with ``_critical`` before the unit where there are two."""
 
     # identity
-    identity_clock_seconds: Positive = (
-        5.0  # ours: what a login over SSH can tell for certain (Zabbix warns at 60)
-    )
+    # ours: what a login over SSH can tell for certain (Zabbix warns at 60)
+    identity_clock_seconds: Positive = 5.0
     identity_clock_critical_seconds: Positive = 300.0  # Kerberos refuses beyond (RFC 4120, MIT clockskew)
     identity_event_minutes: Positive = 15.0  # ours, of kernel events at a first scan (Netdata 30)
-        30.0  # Netdata: OOM kills of the last 30 min; used where there is no past
-    )
 
     # cpu
     cpu_application_percent: Percent = 50.0  # the operator's rule, of the whole machine
@@ -45,12 +42,10 @@ class Thresholds(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cpu_forks_per_second: Positive = 100.0  # ours
 
     # memory
-    memory_available_bytes: Whole | None = (
-        None  # unset: the operator's 500 MB, scaled as AKS does, at most 20 %
-    )
-    memory_available_critical_bytes: Whole | None = (
-        None  # unset: 100 MB (kubelet) or 2 %, at most 5 % and 1 GiB
-    )
+    # unset: the operator's 500 MB, scaled as AKS does, at most 20 %
+    memory_available_bytes: Whole | None = None
+    # unset: 100 MB (kubelet) or 2 %, at most 5 % and 1 GiB
+    memory_available_critical_bytes: Whole | None = None
     memory_pressure_percent: Percent = 5.0  # full avg60, Linuxfabrik
     memory_pressure_critical_percent: Percent = 10.0  # Linuxfabrik
     memory_swap_bytes_per_second: Positive = 1.0 * MIB  # ours: in and out at once
