@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from fleet_collector.trends.samples import DAY_S, Floats
 LEAST_DAYS_FOR_DAILY = 2.0
 LEAST_DAYS_FOR_WEEKLY = 5.0  # one weekend and both of its sides: enough to be a rival of growth
 LEAST_DAYS_FOR_DAY_OF_WEEK = 14.0
+LEAST_SAMPLES_FOR_WEEKLY = 12
+LEAST_WEEKLY_RATIO = 9.0  # three standard errors: less is not worth weighing
 HOURS_TO_MONDAY = 72.0  # 1 January 1970 was a Thursday
 WEEK_HOURS = 168.0
 DAILY_SIGMAS = 4.0  # by how much a daily profile must explain more than chance
@@ -129,29 +132,34 @@ def _least_squares(basis: Floats, y: Floats) -> tuple[Floats, Floats]:
     return weight, y - basis @ weight
 
 
-def weekly_candidates(span_days: float) -> list[Weekly]:
+@lru_cache(maxsize=2)
+def _weekly_boxes(*, single_days: bool) -> tuple[Weekly, ...]:
+    boxes = [Weekly((120.0 - zone) % WEEK_HOURS, 48.0) for zone in range(-12, 13, 3)]
+    if single_days:
+        boxes += [Weekly(start, 24.0) for start in np.arange(0.0, WEEK_HOURS, 12.0).tolist()]
+    return tuple(boxes)
+
+
+def weekly_candidates(span_days: float) -> tuple[Weekly, ...]:
     """Weekends of every time zone, and single days where there are two weeks to tell them by."""
     if span_days < LEAST_DAYS_FOR_WEEKLY:
-        return []
-    found = [Weekly((120.0 - zone) % WEEK_HOURS, 48.0) for zone in range(-12, 13, 3)]
-    if span_days >= LEAST_DAYS_FOR_DAY_OF_WEEK:
-        found += [Weekly(start, 24.0) for start in np.arange(0.0, WEEK_HOURS, 12.0)]
-    return found
+        return ()
+    return _weekly_boxes(single_days=span_days >= LEAST_DAYS_FOR_DAY_OF_WEEK)
 
 
 def best_weekly(at: Floats, x: Floats, y: Floats) -> tuple[Weekly, Floats] | None:
     """The weekly box that explains most beside a line, with its column; None if none could matter."""
-    boxes = [(box, box.at(at)) for box in weekly_candidates(float(at[-1] - at[0]) / DAY_S)]
-    boxes = [(box, column) for box, column in boxes if 0.02 < column.mean() < 0.98]
-    if not boxes or x.size < 12:
+    boxes = weekly_candidates(float(at[-1] - at[0]) / DAY_S)
+    if not boxes or x.size < LEAST_SAMPLES_FOR_WEEKLY:
         return None
+    start, hours = np.array([box.start_hour for box in boxes]), np.array([box.hours for box in boxes])
+    column = ((at[:, None] / 3600.0 + HOURS_TO_MONDAY - start) % WEEK_HOURS < hours).astype(np.float64)
     line, _ = np.linalg.qr(np.stack((np.ones(x.size), x), axis=1))
-    column = np.stack([c for _, c in boxes], axis=1)
     rest = column - line @ (line.T @ column)
     left = y - line @ (line.T @ y)
-    size = np.maximum((rest * rest).sum(0), 1e-9)
-    gain = (rest.T @ left) ** 2 / size
+    size = (rest * rest).sum(0)
+    gain = np.where(size > 1e-6, (rest.T @ left) ** 2 / np.maximum(size, 1e-6), 0.0)
     best = int(np.argmax(gain))
-    if gain[best] < 9.0 * (float(left @ left) - gain[best]) / (x.size - 3):
+    if gain[best] < LEAST_WEEKLY_RATIO * (float(left @ left) - gain[best]) / (x.size - 3):
         return None
-    return boxes[best]
+    return boxes[best], column[:, best]

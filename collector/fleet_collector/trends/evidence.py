@@ -48,7 +48,7 @@ class _Fits:
 
 
 def weigh(
-    x: Floats, y: Floats, nuisance: Floats, shape: Shapes, floor: float, forms: noise.Forms = noise.ALL
+    x: Floats, y: Floats, nuisance: Floats, shape: Shapes, floor: float, apart: Floats, forms: noise.Forms
 ) -> Posterior:
     """Posterior over all explanations of `y`, whatever the nuisance columns (the first is ones) take.
 
@@ -56,7 +56,9 @@ def weigh(
     """
     plan = shape.layout
     n, p = nuisance.shape
-    gram, log_noise = _whitened_gram(x, np.hstack((nuisance, y[:, None], x[:, None], shape.column)), p, forms)
+    gram, log_noise = _whitened_gram(
+        apart, np.hstack((nuisance, y[:, None], x[:, None], shape.column)), p, forms
+    )
     freedom = n - p
     rss = gram[:, 0, 0] + floor * freedom
     log_noise -= 0.5 * freedom * np.log(rss)
@@ -84,12 +86,12 @@ def weigh(
     )
 
 
-def _whitened_gram(x: Floats, columns: Floats, p: int, forms: noise.Forms) -> tuple[Floats, Floats]:
+def _whitened_gram(apart: Floats, columns: Floats, p: int, forms: noise.Forms) -> tuple[Floats, Floats]:
     """Gram matrices of the columns after the first `p`, whitened and freed of those; log evidence so far."""
-    factor: Floats = np.eye(x.size)[None]
+    factor: Floats = np.eye(apart.shape[0])[None]
     white: Floats = columns[None]
     if forms is not noise.WHITE:
-        factor = np.linalg.cholesky(noise.covariances(x, forms))
+        factor = np.linalg.cholesky(noise.covariances(apart, forms))
         white = np.linalg.solve(factor, np.broadcast_to(columns, (forms.weight.size, *columns.shape)))
     basis, triangle = np.linalg.qr(white[:, :, :p])
     rest = white[:, :, p:]

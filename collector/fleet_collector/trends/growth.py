@@ -8,7 +8,7 @@ import numpy as np
 
 from fleet_collector.trends import cycles, noise
 from fleet_collector.trends.evidence import Posterior, weigh
-from fleet_collector.trends.hypotheses import KINDS, OF_TROUGHS, Shapes, shapes
+from fleet_collector.trends.hypotheses import KINDS, OF_TROUGHS, Shapes, shapes, step_places
 from fleet_collector.trends.resets import Indices
 from fleet_collector.trends.samples import Floats
 from fleet_collector.trends.window import Window
@@ -19,7 +19,10 @@ MATERIAL_SHARE = 0.012
 # Growth is clear when an observer who knew the noise would call it at 4.5 standard errors. What is measured
 # scatters by one around that, and around zero where there is none: the two are told apart near the middle.
 CLEAR_SIGMAS = 2.5
-CLIP_SIGMAS = 2.5  # residuals beyond are pulled in: outliers speak, but no louder than this
+# One residual in 16,000 of normal noise is beyond four standard deviations: where there is one, the noise has
+# outliers, and these may speak no louder than residuals of two and a half.
+OUTLIER_SIGMAS = 4.0
+CLIP_SIGMAS = 2.5
 LOGISTIC_PER_SIGMA = 1.702  # the logistic curve nearest to the normal distribution's (Camilli 1994)
 HOPELESS = 0.02  # below this under white noise, which flatters growth most, nothing more is asked
 
@@ -49,16 +52,26 @@ class Growth:
 
 def judge(window: Window) -> Growth:
     """Compare all explanations: first under white noise, then, where that leaves hope, under every form."""
-    shape = shapes(window.x, window.y, KINDS if window.teeth is None else OF_TROUGHS)
-    first = weigh(window.x, window.y, window.nuisance, shape, window.floor, noise.WHITE)
-    window, first = _with_week(window, shape, first)
-    y = tamed(window.y, window, shape, first)
-    second = weigh(window.x, y, window.nuisance, shape, window.floor, noise.WHITE)
-    growth = _growth(second, shape, window, y)
+    toothed = window.teeth is not None
+    if toothed:
+        shape = shapes(window.x, window.tooth_starts(), OF_TROUGHS)
+    else:
+        shape = shapes(window.x, step_places(window.x, window.y))
+    window, white = _with_week(window, shape, _white(window, shape, window.y))
+    y = tamed(window, shape, white)
+    if y is not window.y:
+        white = _white(window, shape, y)
+    growth = _growth(white, shape, window, y)
     if growth.probability < HOPELESS:
         return growth
-    y = tamed(window.y, window, shape, second)
-    return _growth(weigh(window.x, y, window.nuisance, shape, window.floor), shape, window, y)
+    y = tamed(window, shape, white)
+    forms = noise.OF_TEETH if toothed else noise.ALL
+    last = weigh(window.x, y, window.nuisance, shape, window.floor, window.apart, forms)
+    return _growth(last, shape, window, y)
+
+
+def _white(window: Window, shape: Shapes, y: Floats) -> Posterior:
+    return weigh(window.x, y, window.nuisance, shape, window.floor, window.apart, noise.WHITE)
 
 
 def _with_week(window: Window, shape: Shapes, without: Posterior) -> tuple[Window, Posterior]:
@@ -67,7 +80,7 @@ def _with_week(window: Window, shape: Shapes, without: Posterior) -> tuple[Windo
     if found is None:
         return window, without
     wider = window.with_weekly(*found)
-    other = weigh(wider.x, wider.y, wider.nuisance, shape, wider.floor, noise.WHITE)
+    other = _white(wider, shape, wider.y)
     choices = 2.0 * np.log(len(cycles.weekly_candidates(window.span_days)))
     if other.cost + np.log(window.x.size) + choices < without.cost:
         return wider, other
@@ -96,16 +109,17 @@ def fitted(posterior: Posterior, shape: Shapes, x: Floats, rows: Indices | int) 
     return np.asarray(posterior.line[rows] * x[:, None] + shaped)
 
 
-def tamed(y: Floats, window: Window, shape: Shapes, posterior: Posterior) -> Floats:
-    """The samples with outliers pulled in to the best explanation."""
-    shape_part = fitted(posterior, shape, window.x, int(np.argmax(posterior.weight)))[:, 0]
-    left = y - shape_part
-    for _ in range(2):
-        taken = window.nuisance @ np.linalg.lstsq(window.nuisance, left, rcond=None)[0]
-        bound = CLIP_SIGMAS * spread(left - taken)
-        middle = float(np.median(left - taken))
-        left = taken + np.clip(left - taken, middle - bound, middle + bound)
-    return shape_part + left
+def tamed(window: Window, shape: Shapes, posterior: Posterior) -> Floats:
+    """The samples with outliers pulled in to the best explanation; the very same array if there are none."""
+    best = fitted(posterior, shape, window.x, int(np.argmax(posterior.weight)))[:, 0]
+    left = window.y - best
+    for again in (False, True):
+        rest = left - window.nuisance @ np.linalg.lstsq(window.nuisance, left, rcond=None)[0]
+        sigma, middle = spread(rest), float(np.median(rest))
+        if not again and float(np.abs(rest - middle).max()) <= OUTLIER_SIGMAS * sigma:
+            return window.y
+        left = left - rest + np.clip(rest, middle - CLIP_SIGMAS * sigma, middle + CLIP_SIGMAS * sigma)
+    return np.asarray(best + left)
 
 
 def spread(residual: Floats) -> float:

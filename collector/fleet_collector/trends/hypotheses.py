@@ -17,14 +17,14 @@ from fleet_collector.trends.samples import Floats
 
 # Before looking: most series are level, and what is not level has stepped as often as it grows.
 PRIOR = {
-    "level": 0.30,
+    "level": 0.28,
     "step": 0.12,
-    "two steps": 0.08,
+    "two steps": 0.06,
     "early growth": 0.06,
     "plateau": 0.05,
     "ramp": 0.04,
     "early growth and step": 0.03,
-    "line": 0.12,
+    "line": 0.16,
     "late growth": 0.06,
     "accelerating": 0.03,
     "bend": 0.03,
@@ -35,11 +35,11 @@ PRIOR = {
 KINDS = tuple(PRIOR)
 
 # Between the resets of a sawtooth only the troughs are left to go by: too few for two shapes at once.
-OF_TROUGHS = ("level", "step", "early growth", "plateau", "line", "late growth", "line and step")
+OF_TROUGHS = ("level", "step", "early growth", "plateau", "line")
 
 MOST_STEPS = 20
-# Growth that starts in the last seventh cannot be told from a step, in the first tenth not from a line.
-BENDS = np.linspace(0.1, 0.85, 9)
+# Growth that starts in the last quarter cannot be told from a step, in the first tenth not from a line.
+BENDS = np.linspace(0.1, 0.75, 8)
 LEAST_BESIDE_BEND = 4  # samples on either side
 MEMORIES = np.array([1 / 24, 1 / 12, 1 / 7, 1 / 4])  # of a warm-up, as parts of the window
 NONE = -1  # index of the column that is not there (the evidence appends an empty one)
@@ -123,9 +123,8 @@ def step_places(x: Floats, y: Floats) -> Floats:
     return middle[np.sort(np.argsort(-contrast, kind="stable")[:MOST_STEPS])]
 
 
-def shapes(x: Floats, y: Floats, kinds: tuple[str, ...] = KINDS) -> Shapes:
-    """All shapes for samples at `x` (0..1, ascending); `y` only picks the places worth a step."""
-    steps = step_places(x, y)
+def shapes(x: Floats, steps: Floats, kinds: tuple[str, ...] = KINDS) -> Shapes:
+    """All shapes for samples at `x` (0..1, ascending), with steps at given places."""
     usable = (x[-LEAST_BESIDE_BEND] >= BENDS) & (x[LEAST_BESIDE_BEND - 1] <= BENDS)
     bends = BENDS[usable]
     when = x[:, None]

@@ -102,4 +102,4 @@ def phases(x: Floats, runs: Runs) -> Floats:
     begin = np.concatenate(([min(x[0], edge[0] - usual)], edge))
     end = np.concatenate((edge, [max(x[-1], edge[-1] + usual)]))
     run = run_of(runs.first, x.size)
-    return (x - begin[run]) / np.maximum(end[run] - begin[run], 1e-12)
+    return np.asarray((x - begin[run]) / np.maximum(end[run] - begin[run], 1e-12))

@@ -19,8 +19,8 @@ from fleet_collector.trends.window import open_window
 # Fewer samples, or less than two days of them, show no trend that a cycle or chance could not feign.
 LEAST_SAMPLES = 8
 LEAST_DAYS = 2.0
-# A line through two troughs proves nothing: three falls give three whole teeth to judge by.
-LEAST_RESETS_FOR_TROUGHS = 3
+# A line through three troughs proves little.
+LEAST_RESETS_FOR_TROUGHS = 4
 LEAST_BESIDE_NUISANCE = 6
 TRENDING_FROM = 0.5
 # What growth an observer who knows the noise would call.

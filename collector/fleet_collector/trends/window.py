@@ -8,7 +8,7 @@ import numpy as np
 
 from fleet_collector.trends import resets
 from fleet_collector.trends.cycles import Cycle, Daily, Teeth, Weekly, find_daily
-from fleet_collector.trends.resets import Runs
+from fleet_collector.trends.resets import Indices, Runs
 from fleet_collector.trends.samples import DAY_S, Floats, Samples, midmeans
 
 BINS = 64  # enough to see where growth began, few enough to compare all explanations in milliseconds
@@ -41,11 +41,19 @@ class Window:
     weekly: Weekly | None = None
     teeth: Teeth | None = None
     runs: Runs | None = None
+    tooth: Indices | None = None
 
     @property
     def at(self) -> Floats:
         """Epoch seconds of the bins."""
         return self.start + self.x * self.span_days * DAY_S
+
+    @property
+    def apart(self) -> Floats:
+        """How far apart any two bins are (bins x bins): infinitely in different teeth of a sawtooth."""
+        if self.tooth is None:
+            return np.abs(self.x[:, None] - self.x)
+        return np.where(self.tooth[:, None] == self.tooth, 0.0, np.inf)
 
     @property
     def end(self) -> float:
@@ -56,6 +64,10 @@ class Window:
     def cycles(self) -> list[Cycle]:
         """What repeats, with its height in the unit of the values."""
         return [cycle for cycle in (self.daily, self.weekly, self.teeth) if cycle is not None]
+
+    def tooth_starts(self) -> Floats:
+        """Where the teeth of a sawtooth meet, from 0 to 1."""
+        return np.zeros(0) if self.tooth is None else self.x[1:][np.diff(self.tooth) != 0] - 1e-9
 
     def with_weekly(self, weekly: Weekly, column: Floats) -> Window:
         """The same window with one more nuisance."""
@@ -91,24 +103,28 @@ def _daily(samples: Samples) -> Daily | None:
 
 
 def _toothed(samples: Samples, runs: Runs) -> Window:
-    """The nuisance is one tooth to each run, so that the line is that of the troughs."""
-    x = samples.days / samples.span_days
-    phase = resets.phases(samples.days, runs)
-    run = resets.run_of(runs.first, x.size)
-    value = samples.value
+    """The nuisance is one tooth to each run, so that the line is that of the troughs.
+
+    The first run is left out: nobody saw where it began.
+    """
+    edge = resets.reset_times(samples.at, runs)
+    period = float(np.median(np.diff(edge)))
+    known = int(runs.first[1])
+    phase = resets.phases(samples.days, runs)[known:]
+    tooth = resets.run_of(runs.first, samples.at.size)[known:] - 1
+    samples = samples.since(float(samples.at[known]))
+    x, value = samples.days / samples.span_days, samples.value
     if x.size > MOST_UNBINNED:
-        group = run * BINS_PER_TOOTH + np.minimum(
+        group = tooth * BINS_PER_TOOTH + np.minimum(
             (phase * BINS_PER_TOOTH).astype(np.intp), BINS_PER_TOOTH - 1
         )
         _, phase = midmeans(group, x, phase)
         x, value = midmeans(group, x, value)
-        run = np.unique(group) // BINS_PER_TOOTH
-    teeth = phase[:, None] * (run[:, None] == np.arange(runs.resets + 1))
+        tooth = np.unique(group) // BINS_PER_TOOTH
+    teeth = phase[:, None] * (tooth[:, None] == np.arange(runs.resets))
     nuisance = np.hstack((np.ones((x.size, 1)), teeth[:, np.count_nonzero(teeth, axis=0) > 1]))
-    edge = resets.reset_times(samples.at, runs)
-    period = float(np.median(np.diff(edge)))
     usual = Teeth(float(edge[-1]), period, runs.slope * period / DAY_S)
-    return _scaled(samples, x, value, nuisance, teeth=usual, runs=runs)
+    return _scaled(samples, x, value, nuisance, teeth=usual, runs=runs, tooth=tooth)
 
 
 def _scaled(
@@ -120,6 +136,7 @@ def _scaled(
     daily: Daily | None = None,
     teeth: Teeth | None = None,
     runs: Runs | None = None,
+    tooth: Indices | None = None,
 ) -> Window:
     low, high = np.quantile(value, (0.05, 0.95))
     scale = float(high - low) or float(np.ptp(value)) or 1.0
@@ -140,4 +157,5 @@ def _scaled(
         daily=daily,
         teeth=teeth,
         runs=runs,
+        tooth=tooth,
     )
