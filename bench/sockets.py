@@ -127,9 +127,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     most = min(wanted.established, hard - 200)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    Path("/proc/sys/net/ipv4/tcp_tw_reuse").write_text(
-        "0"
-    )  # else loopback takes ports out of TIME_WAIT again
+    Path("/proc/sys/net/ipv4/tcp_tw_reuse").write_text("0")  # loopback would take them back
     idle, _ = cpu_ms(ours)
     begun = time.monotonic()
     kept = flood(wanted.time_wait, most)

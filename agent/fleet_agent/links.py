@@ -1,6 +1,7 @@
 """Network interfaces: state from Documentation/ABI/testing/sysfs-class-net, counters and addresses."""
 
 import socket
+import sys
 
 from fleet_agent import routing
 
@@ -160,14 +161,14 @@ def parse_connected(text):
     for line in text.splitlines()[1:]:
         words = line.split()
         if int(words[2], 16) == 0 and int(words[7], 16):
-            mask = _swap(words[7])
-            found.append((_swap(words[1]), mask, bin(mask).count("1"), words[0]))
+            mask = number(words[7])
+            found.append((number(words[1]), mask, bin(mask).count("1"), words[0]))
     return sorted(found, key=lambda row: -row[2])
 
 
-def _swap(word):
-    """A number of /proc/net/route, which prints network order as a word of a little-endian machine."""
-    return int.from_bytes(bytes.fromhex(word), "little")
+def number(word):
+    """An address of /proc/net/route, which prints what lies in memory as a word of this machine."""
+    return int.from_bytes(bytes.fromhex(word), sys.byteorder)
 
 
 def parse_fib_trie(text, connected):
@@ -187,8 +188,8 @@ def parse_fib_trie(text, connected):
 
 
 def _interface(address, connected):
-    number = int.from_bytes(socket.inet_pton(socket.AF_INET, address), "big")
+    value = int.from_bytes(socket.inet_pton(socket.AF_INET, address), "big")
     for network, mask, prefix, name in connected:
-        if number & mask == network:
+        if value & mask == network:
             return name, prefix
-    return ("lo", 8) if number >> 24 == 127 else (None, 0)
+    return ("lo", 8) if value >> 24 == 127 else (None, 0)

@@ -78,14 +78,14 @@ def read_routes(host):
 
 
 def parse_routes(text):
-    """/proc/net/route: interface, destination, gateway, flags, two unused, metric, mask; little-endian."""
+    """/proc/net/route: interface, destination, gateway, flags, two unused, metric, mask."""
     routes = []
     for line in text.splitlines()[1:]:
         words = line.split()
-        if len(words) < 8 or not int(words[3], 16) & _UP or int(words[3], 16) & _REJECT:
-            continue
+        if len(words) < 8 or words[0] == "*" or int(words[3], 16) & (_UP | _REJECT) != _UP:
+            continue  # a blackhole has no interface
         prefix = bin(int(words[7], 16)).count("1")
-        destination, gateway = (bytes.fromhex(word)[::-1] for word in words[1:3])
+        destination, gateway = (links.number(word).to_bytes(4, "big") for word in words[1:3])
         routes.append(_route(socket.AF_INET, (destination, prefix, gateway), int(words[6]), words[0]))
     return routes
 
