@@ -193,7 +193,7 @@ def not_forwarded(bastion: str, host: str, port: int, reason: str) -> HostError:
 
 
 _FORWARDING: tuple[tuple[Kind, tuple[str, ...]], ...] = (
-    ("refused", ("refused",)),
+    ("refused", ("refused", "errno 111")),
     ("timeout", ("timed out", "timeout")),
     ("dns", ("name or service", "resolution", "resolve", "no address", "nodename", "lookup", "unknown host")),
 )

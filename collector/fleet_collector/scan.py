@@ -80,7 +80,8 @@ async def sweep(
             await connections.ask(target, programs(target), answer)
 
         async def one(target: Target) -> Outcome:
-            return await _outcome(target, programs(target).nonce, ask, bounds)
+            async with connections.place(target):
+                return await _outcome(target, programs(target).nonce, ask, bounds)
 
         async with aclosing(fan_out(waiting, one, bounds, stop or asyncio.Event())) as outcomes:
             async for outcome in outcomes:

@@ -63,6 +63,7 @@ class Server:
 
 async def shell(process: Process) -> None:
     """Run the command with /bin/sh, as sshd does."""
+    stdin = await process.stdin.read()
     child = await asyncio.create_subprocess_exec(
         "/bin/sh",
         "-c",
@@ -71,9 +72,10 @@ async def shell(process: Process) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
-    process.exit(await child.wait())
-    await process.wait_closed()
+    output, errors = await child.communicate(stdin)
+    process.stdout.write(output)
+    process.stderr.write(errors)
+    process.exit(child.returncode or 0)
 
 
 @asynccontextmanager
@@ -88,9 +90,8 @@ async def server(
     known = Server(0, key_file, host_key, directory)
 
     class Door(asyncssh.SSHServer):
-        def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        def connection_made(self, _: asyncssh.SSHServerConnection) -> None:
             known.connections += 1
-            known.open = conn  # type: ignore[attr-defined]
 
         def begin_auth(self, username: str) -> bool:
             known.attempts.append(username)
@@ -99,7 +100,7 @@ async def server(
         def public_key_auth_supported(self) -> bool:
             return True
 
-        def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        def validate_public_key(self, _: str, key: asyncssh.SSHKey) -> bool:
             return login and key.public_data == user_key.public_data
 
         def auth_completed(self) -> None:

@@ -14,6 +14,7 @@ from fleet_collector.transport.program import Program
 from fleet_collector.transport.session import Answer
 
 _PIECE_BYTES = 64 * 1024
+_END_SECONDS = 0.5
 
 
 async def ask(program: Program, answer: Answer, limits: Limits) -> None:
@@ -37,11 +38,20 @@ async def ask(program: Program, answer: Answer, limits: Limits) -> None:
     except TimeoutError:
         raise failures.too_slow("run", limits.run_seconds, answer.complaint) from None
     finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+        await _end(process)
     if answer.overflowed:
         raise failures.too_large(limits.output_bytes)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Let a program that said all end by itself, else end it and what it started; never wait for long."""
+    for kill in (False, True):
+        with suppress(ProcessLookupError, TimeoutError):
+            if kill:
+                os.killpg(process.pid, signal.SIGKILL)
+            async with asyncio.timeout(_END_SECONDS):
+                await process.wait()
+                return
 
 
 async def _talk(

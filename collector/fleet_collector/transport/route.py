@@ -186,7 +186,8 @@ def _jump(
     for word in words:
         user, _, place = word.removeprefix("ssh://").rpartition("@")
         host, port = _place(place)
-        hop = _route(Subject(host, subject.local_user, user or None, port), (), config, defaults, path)
+        jump = Subject(host, subject.local_user, user or None, port)
+        hop = _route(jump, defaults.key_files, config, defaults, path)
         previous = _behind(hop, previous) if previous else hop
     return previous
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import asyncssh
@@ -126,6 +127,7 @@ async def run(connection: asyncssh.SSHClientConnection, session: Session) -> Non
     )
     answer.started = True
     answer.sent_at = time.time()
-    channel.write(program.stdin)
-    channel.write_eof()
+    with suppress(OSError):  # it may have ended already, and its last words say why
+        channel.write(program.stdin)
+        channel.write_eof()
     await session.done

@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -29,6 +29,7 @@ from fleet_collector.transport.resolve import Address, Resolver
 from fleet_collector.transport.route import Algorithms, Defaults, Route, route
 from fleet_collector.transport.session import Answer, Session, run
 
+_END_SECONDS = 0.5  # for programs that were told to end
 CONFIG_FILES = (Path("~/.ssh/config"), Path("/etc/ssh/ssh_config"))
 
 
@@ -67,6 +68,7 @@ class Ssh:
         self._resolver = Resolver()
         self._addresses: dict[str, asyncio.Semaphore] = {}
         self._bastions = Bastions(self._open, limits)
+        self._proxies: list[proxy.Proxy] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -74,6 +76,11 @@ class Ssh:
     async def __aexit__(self, *_: object) -> None:
         self._bastions.close()
         self.keyring.close()
+        for program in self._proxies:
+            program.end()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_END_SECONDS):
+                await asyncio.gather(*(program.process.wait() for program in self._proxies))
 
     async def prepare(self, targets: Iterable[Target]) -> None:
         """Work out all routes and read all keys: faults of the configuration and passphrases come first."""
@@ -93,18 +100,17 @@ class Ssh:
 
         Raises HostError. The caller sets the total deadline; whatever is open then is dropped at once.
         """
-        way = self.route(target)
-        async with self._place(way):
-            connection = await self._open(way)
-            try:
-                answer.rtt_seconds = connection.rtt_seconds
-                await self._run(connection, Session(program, answer, self.limits.output_bytes))
-            finally:
-                connection.leave()
+        connection = await self._open(self.route(target))
+        try:
+            answer.rtt_seconds = connection.rtt_seconds
+            await self._run(connection, Session(program, answer, self.limits.output_bytes))
+        finally:
+            connection.leave()
 
     @asynccontextmanager
-    async def _place(self, way: Route) -> AsyncIterator[None]:
-        """Wait for a place at the bastion, if any, and at the address."""
+    async def place(self, target: Target) -> AsyncIterator[None]:
+        """Wait for a place at the bastion, if any, and at the address, and keep it for the block."""
+        way = self.route(target)
         own = self._addresses.setdefault(way.host, asyncio.Semaphore(self.limits.per_address))
         if way.jump is None:
             async with own:
@@ -170,8 +176,11 @@ class Ssh:
             raise failures.too_slow(opening.stage, seconds, opening.handshake.banner) from None
 
     async def _proxied(self, way: Route, opening: Opening) -> socket.socket:
-        opening.connection.proxy = await proxy.start(way.proxy_command or "")
-        return opening.connection.proxy.sock
+        self._proxies = [program for program in self._proxies if program.process.returncode is None]
+        program = await proxy.start(way.proxy_command or "")
+        self._proxies.append(program)
+        opening.connection.proxy = program
+        return program.sock
 
     async def _socket(self, way: Route) -> socket.socket:
         """Connect to the first address that answers."""
