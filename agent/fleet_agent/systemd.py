@@ -9,8 +9,15 @@ PROPERTIES = (
     "MainPID,StateChangeTimestampMonotonic,InactiveEnterTimestampMonotonic,ActiveEnterTimestampMonotonic,"
     "ExecMainStartTimestampMonotonic,MemoryCurrent,TasksCurrent,NeedDaemonReload,TriggeredBy"
 )
-SHOW = ["systemctl", "show", "--no-pager", "--all", "-p", PROPERTIES, "--"]
-MANAGER = ["systemctl", "show", "--no-pager", "-p", "SystemState,NJobs,NFailedUnits"]
+LIST = ["systemctl", "list-units", "--all", "--plain", "--full", "--no-legend", "--no-pager"]
+SHOW = ["systemctl", "show", "--no-pager", "-p", PROPERTIES, "--"]
+MANAGER = ["systemctl", "show", "--no-pager", "-p", "SystemState,NJobs"]
+WANTS = "/etc/systemd/system"
+SHOWN = (
+    100  # a unit shown costs a millisecond of systemctl and as much of systemd, a unit listed next to nothing
+)
+RECENT_SECONDS = 1800  # a unit that loops has started within this time
+BULLETS = ("\u25cf", "\u25cb", "\u00d7", "\u21bb", "*", "x")  # before version 246, in spite of --plain
 FIRST_SECONDS = 2.0  # systemctl waits for D-Bus, which may hang
 LOG_SECONDS = 1.0
 LOG_LINES = 10
@@ -21,19 +28,65 @@ STRAYED = ("activating", "deactivating", "reloading")
 
 
 def manager(host):
-    """{"SystemState", "NJobs", "NFailedUnits"} as far as this systemd knows them; raises Absent, TooSlow."""
+    """{"SystemState", "NJobs"} as far as this systemd knows them; raises Absent, TooSlow."""
     _, text = host.run(MANAGER, FIRST_SECONDS)
     return (parse_show(text) or [{}])[0]
 
 
-def units(host, wanted, others, until):
-    """Properties of every service, of the wanted units, and, if ``others`` says so, all failed ones."""
-    _, text = host.run([*SHOW, "*.service", *wanted], max(0.1, until - time.monotonic()))
-    blocks = parse_show(text)
-    if others(blocks) and time.monotonic() < until:
-        _, text = host.run([*SHOW[:4], "--state=failed", *SHOW[4:], "*"], FIRST_SECONDS)
-        blocks += parse_show(text)
-    return list({block["Id"]: block for block in blocks if block.get("Id")}.values())
+def listed(host, until):
+    """{unit: its states} of all units in memory; raises Absent, TooSlow."""
+    _, text = host.run(LIST, max(0.1, until - time.monotonic()))
+    return parse_list(text)
+
+
+def shown(host, names, until):
+    """All PROPERTIES of some units, a dict each; raises Absent, TooSlow."""
+    if not names:
+        return []
+    _, text = host.run(SHOW + names[:SHOWN], max(0.1, until - time.monotonic()))
+    return [block for block in parse_show(text) if block.get("Id")]
+
+
+def parse_list(text):
+    """{unit: {"Id", "LoadState", "ActiveState", "SubState"}} of ``systemctl list-units``."""
+    units = {}
+    for line in text.split("\n"):
+        words = line.split(None, 5)
+        if words and words[0] in BULLETS:
+            words.pop(0)
+        if len(words) > 3:
+            name, load, active, sub = words[:4]
+            units[name] = {"Id": name, "LoadState": load, "ActiveState": active, "SubState": sub}
+    return units
+
+
+def questionable(host, units, recent):
+    """Which units to ask about more: in trouble, started lately, enabled but at rest."""
+    wants = enabled(host)
+    ranked = []
+    for name, block in units.items():
+        is_service = name.endswith(".service")
+        if is_failed(block):
+            ranked.append((0, name))
+        elif is_service and block["ActiveState"] in STRAYED:
+            ranked.append((1, name))
+        elif is_service and block["SubState"] == "running" and name in recent:
+            ranked.append((2, name))
+        elif block["ActiveState"] == "inactive" and block["LoadState"] == "loaded" and name in wants:
+            ranked.append((3, name))
+    return [name for _, name in sorted(ranked)]
+
+
+def enabled(host):
+    """The services that some target wants, by the links that ``systemctl enable`` makes."""
+    names = set()
+    try:
+        for directory in host.list(WANTS):
+            if directory.endswith((".wants", ".requires")):
+                names.update(name for name in host.list(WANTS + "/" + directory) if name.endswith(".service"))
+    except OSError:
+        pass  # fewer are asked about
+    return names
 
 
 def parse_show(text):

@@ -116,7 +116,18 @@ QUIET = [
     state("never.service", UnitFileState="enabled", ExecMainStartTimestampMonotonic="0"),
     state("done.service", ActiveState="active", SubState="exited", Type="oneshot"),
 ]
-EVERYTHING = "\n".join([FAILED, LOOPING, RUNNING, OLD_219, STOPPED, *QUIET])
+MOUNT = state("data.mount", ActiveState="failed", SubState="failed", Type="")
+LISTED = """\
+bad.service       loaded    failed   failed  Bad
+data.mount        loaded    failed   failed  /data
+● httpd.service   loaded    failed   failed  The Apache HTTP Server
+loop.service      loaded    activating auto-restart Loop
+mariadb.service   loaded    active   running MariaDB 10.11 database server
+quiet.service     loaded    active   running Nothing to say
+display-manager.service not-found inactive dead display-manager.service
+system.slice      loaded    active   active  System Slice
+"""
+EVERYTHING = "\n".join([MOUNT, FAILED, LOOPING, RUNNING, OLD_219, STOPPED, *QUIET])
 
 
 def checked(data: dict[str, Any]) -> Services:
@@ -189,13 +200,14 @@ def programs(directory: Path, **texts: str) -> Path:
 
 
 def answers(tmp_path: Path) -> Path:
-    """A systemctl and a journalctl that print recorded text, with calls to systemctl counted."""
+    """A systemctl and a journalctl that print recorded text, and note how systemctl was called."""
+    (tmp_path / "list").write_text(LISTED)
     (tmp_path / "units").write_text(EVERYTHING)
-    (tmp_path / "mount").write_text(state("data.mount", ActiveState="failed", SubState="failed", Type=""))
     script = f"""#!/bin/sh
+echo "$*" >> {tmp_path}/calls
 case "$*" in
-*SystemState*) printf 'NFailedUnits=3\\nNJobs=2\\nSystemState=degraded\\n' ;;
-*--state=failed*) cat {tmp_path}/mount ;;
+*SystemState*) printf 'NJobs=2\\nSystemState=degraded\\n' ;;
+list-units*) cat {tmp_path}/list ;;
 *) cat {tmp_path}/units ;;
 esac
 """
@@ -219,7 +231,10 @@ def test_units_by_systemd(section: MakeSection, tmp_path: Path, monkeypatch: pyt
         "stopped.service",
         "mariadb.service",
         "mysql.service",
+        "quiet.service",
     }
+    asked = (tmp_path / "calls").read_text().splitlines()[-1].split(" -- ")[1].split()
+    assert asked == ["mysql.service", "bad.service", "data.mount", "httpd.service", "loop.service"]
     assert units["bad.service"].log == ["2026-11-22T17:32:40+0000 web1 sh[62]: bad.service password=***"]
     assert units["mysql.service"].main_pid == 64
     assert units["stopped.service"].log is None
@@ -250,6 +265,26 @@ def test_a_systemctl_without_a_bus_is_no_answer(
     current = section()
     services.by_systemd(current, [])
     assert current.notes["units"].startswith("absent")
+
+
+def test_a_running_unit_with_a_young_process_is_asked_about_and_an_enabled_one_that_rests(
+    tmp_path: Path,
+) -> None:
+    wants = tmp_path / "etc/systemd/system/multi-user.target.wants"
+    wants.mkdir(parents=True)
+    (wants / "stopped.service").symlink_to("/lib/systemd/system/stopped.service")
+    listed = systemd.parse_list(
+        LISTED + "stopped.service loaded inactive dead x\nidle.service loaded inactive dead x\n"
+    )
+    names = systemd.questionable(Host(str(tmp_path)), listed, {"quiet.service"})
+    assert names == [
+        "bad.service",
+        "data.mount",
+        "httpd.service",
+        "loop.service",
+        "quiet.service",
+        "stopped.service",
+    ]
 
 
 def test_units_from_control_groups(section: MakeSection, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from fleet_agent.host import Absent, TooSlow
 from fleet_agent.section import reason
 
 RESERVE_SECONDS = 2.5  # of the section's time, kept for a last call to systemctl and the fall-back
+RUNNING = 3  # rank of what is in no trouble
 LOGS = 5  # units whose last lines are read
 UNITS = 400
 SPARE_SECONDS = 2.0  # of the section's time, kept when logs are read
@@ -20,7 +21,7 @@ def collect(section):
         data = by_systemd(section, wanted)
     elif manager == "systemd":
         section.note("units", "absent: only the running machine tells")
-        data = _from_control_groups(section, wanted)
+        data = _from_control_groups(section, _first_pids(section.table), wanted)
     else:
         data = _by_others(section, manager, wanted)
     data["manager"] = manager
@@ -72,61 +73,83 @@ def by_systemd(section, wanted):
     from fleet_agent import systemd
 
     begun = time.monotonic()
-    host = section.host
     wanted = [name if "." in name else name + ".service" for name in wanted]
-    state, blocks, why = _ask_systemd(systemd, host, wanted, begun + _seconds(section) - RESERVE_SECONDS)
-    if not blocks:
-        section.note("units", why + ": units that have processes, from their control groups")
-        return _from_control_groups(section, wanted)
-    failed = _count(state, "NFailedUnits")
-    facts = _facts(systemd, blocks, wanted)
+    first = _first_pids(section.table)
+    state, units, blocks = {}, {}, []
+    try:
+        state = systemd.manager(section.host)
+        units = systemd.listed(section.host, begun + _seconds(section) - RESERVE_SECONDS)
+        names = wanted + systemd.questionable(section.host, units, _recent(section.table, first, systemd))
+        blocks = systemd.shown(section.host, names, begun + _seconds(section) - SPARE_SECONDS)
+    except (Absent, TooSlow, OSError) as fault:
+        section.note("units", reason(fault) + ": systemctl")
+    if not units:
+        section.notes.setdefault("units", "absent: systemctl lists no unit")
+        return _from_control_groups(section, first, wanted)
+    facts = _facts(section, systemd, first, units, blocks, wanted)
     _add_logs(section, systemd, facts, begun)
     return {
         "state": state.get("SystemState") or None,
         "jobs": _count(state, "NJobs"),
-        "failed": sum(map(systemd.is_failed, blocks)) if failed is None else failed,
-        "running": sum(block.get("SubState") == "running" for block in blocks),
+        "failed": sum(map(systemd.is_failed, units.values())),
+        "running": sum(_runs(block) for block in units.values()),
         "units": section.cut("units", facts, UNITS),
     }
 
 
-def _ask_systemd(systemd, host, wanted, until):
-    """The manager's and the units' properties, and why there are none."""
-    try:
-        state = systemd.manager(host)
-        if not state:
-            return {}, [], "absent: systemctl has no connection to systemd"
-        failed = _count(state, "NFailedUnits")
-        blocks = systemd.units(
-            host, wanted, lambda blocks: failed != sum(map(systemd.is_failed, blocks)), until
-        )
-        return state, blocks, "absent: systemctl lists no unit"
-    except (Absent, TooSlow, OSError) as fault:
-        return {}, [], reason(fault)
+def _first_pids(table):
+    """{unit: its oldest process}, by control groups."""
+    first = {}
+    for pid, row in sorted(table.rows.items(), key=lambda item: item[1].started_ticks):
+        if not row.kernel and row.state != "Z":
+            unit = table.unit(pid)
+            if unit and unit.endswith(".service"):
+                first.setdefault(unit, pid)
+    return first
 
 
-def _facts(systemd, blocks, wanted):
+def _recent(table, first, systemd):
+    """The units whose oldest process is young, as that of a unit that is restarted again and again."""
+    since = time.time() - systemd.RECENT_SECONDS
+    return {unit for unit, pid in first.items() if table.started_at(table.rows[pid]) > since}
+
+
+def _runs(block):
+    return block["SubState"] == "running" and block["Id"].endswith(".service")
+
+
+def _facts(section, systemd, first, units, blocks, wanted):
     """Unit facts, the troubled first; a wanted alias, such as mysql for mariadb, has an entry of its own."""
     booted_at = systemd.booted_at()
-    facts = []
-    for block in blocks:
-        asked = [name for name in wanted if name == block["Id"] or name in block.get("Names", "").split()]
+    rows = []
+    shown = {block["Id"]: block for block in blocks}
+    for block in dict(units, **shown).values():
+        name = block["Id"]
+        asked = [alias for alias in wanted if alias == name or alias in block.get("Names", "").split()]
         rank = _rank(systemd, block)
-        if rank < 3 or asked:
+        if name in shown and (rank < RUNNING or asked):
             fact = systemd.full(block, booted_at)
-            facts.append((rank, fact))
-            facts += [(rank, dict(fact, name=name)) for name in asked if name != block["Id"]]
-        elif block.get("SubState") == "running":
-            facts.append((rank, systemd.short(block, booted_at)))
-    facts.sort(key=lambda row: (row[0], row[1]["name"]))
-    return [fact for _, fact in facts]
+            rows.append((rank, fact))
+            rows += [(rank, dict(fact, name=alias)) for alias in asked if alias != name]
+        elif rank == 0 or _runs(block):
+            rows.append((rank, _short(section.table, first, systemd.short(block, booted_at))))
+    rows.sort(key=lambda row: (row[0], row[1]["name"]))
+    return [fact for _, fact in rows]
+
+
+def _short(table, first, fact):
+    """One that simply runs, with its oldest process for the main one where systemd was not asked."""
+    pid = first.get(fact["name"])
+    if pid is not None and "main_pid" not in fact:
+        fact.update(main_pid=pid, started_at=table.started_at(table.rows[pid]))
+    return fact
 
 
 def _rank(systemd, block):
     for rank, tells in enumerate((systemd.is_failed, systemd.is_looping, systemd.is_strayed)):
         if tells(block):
             return rank
-    return 3
+    return RUNNING
 
 
 def _add_logs(section, systemd, facts, begun):
@@ -146,15 +169,8 @@ def _add_logs(section, systemd, facts, begun):
             fact["log"] = lines
 
 
-def _from_control_groups(section, wanted):
+def _from_control_groups(section, first, wanted):
     """What runs, by the control groups of processes: no word on what does not."""
-    table = section.table
-    first = {}
-    for pid, row in sorted(table.rows.items()):
-        if not row.kernel and row.state != "Z":
-            unit = table.unit(pid)
-            if unit and unit.endswith(".service"):
-                first.setdefault(unit, pid)
     units = [{"name": unit, "active": "active", "main_pid": pid} for unit, pid in sorted(first.items())]
     units += [{"name": name, "active": "unknown"} for name in wanted if name not in first]
     return {"running": len(first), "units": section.cut("units", units, UNITS)}
