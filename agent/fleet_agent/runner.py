@@ -72,10 +72,10 @@ def run(request, emit):
         if todo and fate:
             for step in [worker.step] if worker.step in todo else list(todo):
                 todo.remove(step)
-                emit(step, dumps(_lost(fate, worker.begun)))
+                emit(step, _lost(fate, worker.begun))
         commands = False  # a command line may be what was stuck
     for step in todo:
-        emit(step, dumps(_lost("timeout: no time left for this step", time.monotonic())))
+        emit(step, _lost("timeout: no time left for this step", time.monotonic()))
     emit("end", dumps(cost(begun, costs)))
 
 

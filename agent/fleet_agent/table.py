@@ -243,7 +243,7 @@ def _systemd_unit(path):
 
 def _container(path):
     for part in reversed(path.split("/")):
-        stem = part.rsplit(":", 1)[-1]  # the cri plug-in writes slice:prefix:id
+        stem = part.rsplit(".slice:", 1)[-1].replace(":", "-")  # the cri plug-in writes slice:prefix:id
         if stem.endswith(".scope"):
             stem = stem[:-6]
         digits = stem[-64:]
