@@ -1,4 +1,4 @@
-"""The program ``fleet``: one place where commands are listed and where faults become sentences."""
+"""The program ``fleet``: the one list of commands, and the one place where faults become sentences."""
 
 from __future__ import annotations
 
@@ -25,30 +25,29 @@ from fleet_cli.commands import (
 )
 from fleet_collector.errors import FleetError, UsageError
 
+ABOUT = (
+    "Find the cause of a server incident across a fleet, over plain SSH, with nothing installed on the hosts."
+)
+
 app = typer.Typer(
     name="fleet",
-    help="Find the cause of a server incident across a fleet, over plain SSH, with nothing installed on the hosts.",
-    epilog="Start with: fleet scan hosts.txt, then fleet why, fleet show HOST, fleet history HOST --metric time_wait",
+    epilog="Start with: fleet scan hosts.txt, then fleet why, fleet show HOST, fleet history HOST",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 for command in (scan, why, show, history, trends, diff, hosts, metrics, watch, schedule):
-    app.command(
-        command.__name__.rpartition(".")[2], epilog=command.EXAMPLE, no_args_is_help=command.NEEDS_ARGUMENTS
-    )(command.command)
-app.add_typer(agent.app, name="agent")
-app.add_typer(db.app, name="db")
-app.add_typer(config.app, name="config")
+    app.command(command.__name__.rpartition(".")[2], epilog=command.EXAMPLE)(command.command)
+for group in (agent, db, config):
+    app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 
 
-@app.callback(invoke_without_command=True)
+@app.callback(invoke_without_command=True, help=ABOUT)
 def version(
-    *,
-    show_version: bool = typer.Option(False, "--version", help="Print the version and leave.", is_eager=True),  # noqa: FBT003
+    *, show_version: bool = typer.Option(False, "--version", help="Print the version and leave.")
 ) -> None:
-    """Find the cause of a server incident across a fleet, over plain SSH, with nothing installed on the hosts."""
+    """Answer ``fleet --version``; every command passes here first."""
     if show_version:
         from importlib.metadata import version as of
 
@@ -57,37 +56,36 @@ def version(
 
 
 def run() -> None:
-    """Run the command line; ends the process with one of ``exits``."""
-    sys.exit(_run())
-
-
-def _run() -> int:
+    """Run the command line and leave with one of ``exits``."""
     try:
-        return app(standalone_mode=False) or exits.FINE
-    except typer.TyperException as fault:
+        code = app(standalone_mode=False) or exits.FINE
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has gone: not a fault, and nobody is left to be told.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = exits.FINE
+    except (Exception, KeyboardInterrupt) as fault:
+        code = _explain(fault)
+    sys.exit(code)
+
+
+def _explain(fault: BaseException) -> int:
+    """Say in one sentence what happened, and choose the exit code."""
+    if isinstance(fault, typer.TyperException):
         fault.show()
         return exits.USAGE
-    except (KeyboardInterrupt, typer.Abort):
+    if isinstance(fault, (KeyboardInterrupt, typer.Abort)):
         _say("interrupted")
         return exits.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of a pipe (head, less) has gone: not a fault, and nothing more to say to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.FINE
-    except UsageError as fault:
+    if isinstance(fault, FleetError):
         _say(str(fault))
-        return exits.USAGE
-    except FleetError as fault:
-        _say(str(fault))
-        return exits.FAULT
-    except Exception as fault:
-        if os.environ.get("FLEET_DEBUG"):
-            raise
-        _say(
-            f"a fault of fleet itself: {type(fault).__name__}: {fault}. FLEET_DEBUG=1 shows where; please report it"
-        )
-        return exits.FAULT
+        return exits.USAGE if isinstance(fault, UsageError) else exits.FAULT
+    if os.environ.get("FLEET_DEBUG"):
+        raise fault
+    _say(
+        f"a fault of fleet itself: {type(fault).__name__}: {fault}. FLEET_DEBUG=1 shows where; please report it"
+    )
+    return exits.FAULT
 
 
 def _say(message: str) -> None:
-    print(f"fleet: {message}", file=sys.stderr)  # noqa: T201
+    typer.echo(f"fleet: {message}", err=True)

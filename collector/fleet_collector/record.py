@@ -26,6 +26,7 @@ class Record:
     sweep_id: int
     taken_at: int
     status: ScanStatus
+    groups: tuple[str, ...] = ()
     failure: Failure | None = None
     snapshot: Snapshot | None = None
     samples: Sequence[Sample] = ()

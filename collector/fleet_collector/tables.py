@@ -94,18 +94,20 @@ class Scan(Table):
     duration_ms: Mapped[float] = mapped_column(Double)
     clock_offset_seconds: Mapped[float | None] = mapped_column(Double)
     address: Mapped[str | None] = mapped_column(Text)
+    groups: Mapped[str] = mapped_column(Text)  # of the inventory then, behind commas, the outermost first
     samples: Mapped[int] = mapped_column(Integer)
     thinned: Mapped[bool] = mapped_column(Boolean)  # retention has looked at it
 
 
 class Snapshot(Table):
-    """A scan's whole answer: JSON, compressed with zstd."""
+    """A scan's whole answer, and the glimpse that later scans compare with: JSON, compressed with zstd."""
 
     __tablename__ = "snapshot"
 
     scan_id: Mapped[int] = mapped_column(ForeignKey("scan.id"), primary_key=True, autoincrement=False)
     schema: Mapped[int] = mapped_column(Integer)
     content: Mapped[bytes] = mapped_column(LargeBinary)
+    glimpse: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class Finding(Table):

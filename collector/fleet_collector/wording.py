@@ -75,7 +75,7 @@ def moment(at: float) -> str:
 
 
 def plain(text: str, most: int = 300) -> str:
-    r"""Text of a host, safe on a terminal: bounded; control, bidirectional and unassigned characters spelt out.
+    r"""Text of a host, safe on a terminal: bounded; control and bidirectional characters spelt out.
 
     >>> plain("a\x1b[31mb")
     'a\\x1b[31mb'

@@ -9,6 +9,7 @@ from __future__ import annotations
 from fleet_collector.store.database import Database
 from fleet_collector.store.forecasts import Forecast, forecasts, save_forecasts
 from fleet_collector.store.opening import connect
+from fleet_collector.store.pasts import pasts, pasts_of
 from fleet_collector.store.save import save
 from fleet_collector.store.scans import (
     HostSummary,
@@ -72,6 +73,8 @@ __all__ = [
     "mark_interrupted",
     "metrics",
     "now_ms",
+    "pasts",
+    "pasts_of",
     "points",
     "save",
     "save_forecasts",

@@ -17,9 +17,8 @@ from fleet_collector.store.trouble import sentence
 BUSY_SECONDS = 30.0
 CONNECT_SECONDS = 10
 
-# Runs for each new connection. auto_vacuum must come before the first table, WAL stays with the file.
+# Runs for each new connection; WAL stays with the file, the others do not.
 _PRAGMAS = (
-    "PRAGMA auto_vacuum = INCREMENTAL",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
@@ -152,6 +151,9 @@ def _sqlite(url: URL) -> Engine:
     def prepare(connection: Any, _record: object) -> None:
         # The driver's own habit is to begin late and without a lock; "begin" below does it instead.
         connection.isolation_level = None
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):
+            # Must come before the first table; on a file that has some it would wait for the write lock.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL").close()
         for pragma in _PRAGMAS:
             connection.execute(pragma).close()
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 import msgspec
 import zstandard
 from msgspec import Struct
 
 from fleet_collector.errors import SnapshotError
+from fleet_collector.findings.past import Glimpse, glimpse
 from fleet_collector.record import Record
 from fleet_collector.snapshot import Snapshot
 
 LEVEL = 3  # of zstd: three times the speed of 9 for a tenth more space
 LARGEST_SNAPSHOT_BYTES = 64 * 1024 * 1024
 
+T = TypeVar("T")
+
 _JSON = msgspec.json.Encoder()
 _SNAPSHOT = msgspec.json.Decoder(Snapshot)
+_GLIMPSE = msgspec.json.Decoder(Glimpse)
 
 
 class Parcel(Struct, frozen=True, array_like=True):
@@ -31,8 +36,10 @@ class Parcel(Struct, frozen=True, array_like=True):
     duration_ms: float
     clock_offset_seconds: float | None
     address: str | None
+    groups: str
     schema: int
     content: bytes | None
+    glimpse: bytes
     samples: list[tuple[str, str, float]]
     findings: list[tuple[str, str, str, str, str, str, str | None]]
 
@@ -57,8 +64,12 @@ def _pack(record: Record, compressor: zstandard.ZstdCompressor) -> Parcel:
         duration_ms=float(record.duration_ms),
         clock_offset_seconds=None if offset is None else float(offset),
         address=record.address,
+        groups=",".join(record.groups),
         schema=snapshot.schema if snapshot else 0,
         content=compressor.compress(_JSON.encode(snapshot)) if snapshot else None,
+        glimpse=compressor.compress(_JSON.encode(glimpse(record.taken_at / 1000, snapshot)))
+        if snapshot
+        else b"",
         samples=[(sample.metric, _plain(sample.label), sample.value) for sample in record.samples],
         findings=[
             (
@@ -82,10 +93,19 @@ def _plain(text: str) -> str:
 
 def unpack_snapshot(content: bytes) -> Snapshot:
     """Return a stored snapshot, also one of an older form; raise SnapshotError if it cannot be read."""
+    return _unpack(content, _SNAPSHOT)
+
+
+def unpack_glimpse(content: bytes) -> Glimpse:
+    """Return a stored glimpse; raise SnapshotError if it cannot be read."""
+    return _unpack(content, _GLIMPSE)
+
+
+def _unpack(content: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     try:
         size = zstandard.get_frame_parameters(content).content_size
         if size > LARGEST_SNAPSHOT_BYTES:
             raise SnapshotError(f"the stored snapshot claims {size} bytes")
-        return _SNAPSHOT.decode(zstandard.ZstdDecompressor().decompress(content))
+        return decoder.decode(zstandard.ZstdDecompressor().decompress(content))
     except (zstandard.ZstdError, msgspec.DecodeError) as error:
         raise SnapshotError(f"the stored snapshot cannot be read by this version: {error}") from error

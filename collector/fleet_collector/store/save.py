@@ -32,6 +32,7 @@ _SCAN = (
     "duration_ms",
     "clock_offset_seconds",
     "address",
+    "groups",
     "samples",
     "thinned",
 )
@@ -92,6 +93,7 @@ def _scan(host_id: int, parcel: Parcel) -> Row:
         parcel.duration_ms,
         parcel.clock_offset_seconds,
         parcel.address,
+        parcel.groups,
         len(parcel.samples),
         False,
     )
@@ -102,8 +104,12 @@ def _attach(connection: Connection, parcels: Sequence[Parcel], scans: list[int])
     insert_new(
         connection,
         Snapshot.__table__,
-        ("scan_id", "schema", "content"),
-        [(scan, parcel.schema, parcel.content) for scan, parcel in numbered if parcel.content is not None],
+        ("scan_id", "schema", "content", "glimpse"),
+        [
+            (scan, parcel.schema, parcel.content, parcel.glimpse)
+            for scan, parcel in numbered
+            if parcel.content is not None
+        ],
     )
     insert_new(
         connection,

@@ -38,6 +38,7 @@ class ScanSummary(Struct, frozen=True, kw_only=True):
     duration_ms: float
     clock_offset_seconds: float | None
     address: str | None
+    groups: tuple[str, ...]
     samples: int
 
 
@@ -185,6 +186,7 @@ def _summary(row: Any) -> ScanSummary:
             hint=row["failure_hint"],
         )
     fields = {name: row[name] for name in ScanSummary.__struct_fields__ if name != "failure"}
+    fields["groups"] = tuple(row["groups"].split(",")) if row["groups"] else ()
     return ScanSummary(**fields, failure=failure)
 
 

@@ -17,6 +17,7 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -140,8 +141,8 @@ def _written(file: BinaryIO, content: bytes, reasons: list[str]) -> bool:
         os.fsync(file.fileno())
     except OSError as error:
         reasons.append(f"{file.name}: {error.strerror}")
-        file.seek(end)
-        file.truncate(end)
+        with suppress(OSError):  # what stays there ends the file; the next batch goes into another
+            file.truncate(end)
         return False
     return True
 

@@ -77,6 +77,7 @@ def _scan() -> None:
         sa.Column("duration_ms", sa.Double(), nullable=False),
         sa.Column("clock_offset_seconds", sa.Double(), nullable=True),
         sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("groups", sa.Text(), nullable=False),
         sa.Column("samples", sa.Integer(), nullable=False),
         sa.Column("thinned", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["host_id"], ["host.id"], name="scan_host_id_fkey"),
@@ -102,6 +103,7 @@ def _snapshot() -> None:
         sa.Column("scan_id", SERIAL, autoincrement=False, nullable=False),
         sa.Column("schema", sa.Integer(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("glimpse", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["scan_id"], ["scan.id"], name="snapshot_scan_id_fkey"),
         sa.PrimaryKeyConstraint("scan_id", name="snapshot_pkey"),
     )

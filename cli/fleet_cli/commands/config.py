@@ -1,0 +1,24 @@
+"""fleet config: which settings are in force."""
+
+from __future__ import annotations
+
+import typer
+
+from fleet_cli.options import Config
+
+app = typer.Typer(help="Show the settings in force.", no_args_is_help=True)
+
+
+@app.command("show", epilog="Example: fleet config show > fleet.toml")
+def show(config: Config = None) -> None:
+    """Print every setting in force as fleet.toml would hold it, defaults included."""
+    import msgspec
+
+    from fleet_cli import settings
+    from fleet_cli.database import address
+
+    chosen = settings.load(config)
+    found = config or next((place for place in settings.places() if place.is_file()), None)
+    typer.echo(f"# from {found}" if found else "# no fleet.toml found: these are the defaults")
+    typer.echo(f"# database: {address(None, chosen)}")
+    typer.echo(settings.as_toml(msgspec.to_builtins(chosen)), nl=False)

@@ -1,0 +1,54 @@
+"""fleet history: numbers of a host over time."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fleet_cli.options import AsFormat, Config, Database, Format, Since, Until
+
+EXAMPLE = (
+    "Example: fleet history web1 --metric time_wait --since 30d; fleet history web1 -m disk_used_percent:/var"
+)
+
+
+def command(
+    hosts: Annotated[
+        list[str],
+        typer.Argument(metavar="HOSTS...", help="Hosts that were scanned: names, ranges, patterns."),
+    ],
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric", "-m", metavar="METRIC[:LABEL]", help="What to show; several with several -m."
+        ),
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw it, with its trend and its limit.")] = False,
+    changes: Annotated[
+        bool, typer.Option("--changes", help="What changed from scan to scan, not numbers.")
+    ] = False,
+    format_: AsFormat = Format.TABLE,
+    db: Database = None,
+    config: Config = None,
+) -> None:
+    """Show numbers over time: sparkline, summary, trend; without --metric the main ones at a glance."""
+    from fleet_cli import database, histories, known, settings, when
+    from fleet_cli.render import data, history, terminal
+
+    span = (None if since is None else when.parse(since), None if until is None else when.parse(until))
+    with database.connect(db, settings.load(config)) as opened:
+        names = known.names(opened, hosts) or []
+        if changes:
+            found = histories.changes(opened, names, *span)
+            data.emit(format_, "changes", history.CHANGE_COLUMNS, found, history.changes(found))
+            return
+        read = histories.read(opened, names, metric or [], *span)
+    if format_ is Format.JSON:
+        data.write_json(history.document(read))
+    elif format_ is not Format.TABLE:
+        data.emit(format_, "points", history.COLUMNS, history.points(read), "")
+    else:
+        terminal.out().print(history.plots(read) if plot else history.page(read, glance=not metric))

@@ -1,0 +1,43 @@
+"""fleet hosts: who is known, and who was not seen."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fleet_cli.options import AsFormat, Config, Database, Format, KnownHosts
+
+EXAMPLE = "Example: fleet hosts --unseen 2"
+
+
+def command(
+    hosts: KnownHosts = None,
+    unseen: Annotated[
+        float | None,
+        typer.Option("--unseen", metavar="DAYS", min=0, help="Only those without an answer for so long."),
+    ] = None,
+    format_: AsFormat = Format.TABLE,
+    db: Database = None,
+    config: Config = None,
+) -> None:
+    """List the hosts that were scanned: state, last answer, failures since; and whether a night was missed."""
+    import time
+
+    from fleet_cli import database, known, settings
+    from fleet_cli.render import data, terminal
+    from fleet_cli.render import hosts as rendering
+    from fleet_collector import store
+    from fleet_collector.missed import missed_night, silent
+
+    with database.connect(db, settings.load(config)) as opened:
+        store.mark_interrupted(opened)
+        every = store.hosts(opened, known.names(opened, hosts))
+        sweeps = store.sweeps(opened, at_most=50)
+    now = time.time()
+    shown = every if unseen is None else silent(every, now, unseen)
+    rows = [rendering.row(host) for host in shown]
+    data.emit(format_, "hosts", rendering.COLUMNS, rows, rendering.table(shown, now))
+    missed = missed_night(sweeps, now)
+    if missed:
+        terminal.err().print(f"fleet: {missed}")

@@ -1,0 +1,218 @@
+"""A number over time: sparkline, summary, trend; or a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from fleet_cli.histories import History
+from fleet_cli.render import terminal
+from fleet_cli.render.sparkline import sparkline
+from fleet_cli.when import iso
+from fleet_collector.trends import Trend
+from fleet_collector.wording import duration, moment, number, percent, plain, size
+
+COLUMNS = ("host", "metric", "label", "unit", "at", "value")
+CHANGE_COLUMNS = ("host", "at", "kind", "subject", "before", "after")
+LAST = 10  # points written out below a sparkline
+SURE = 0.5
+
+
+def document(histories: Sequence[History]) -> dict[str, Any]:
+    """One series as the object that scripts know; several under ``series``."""
+    series = [_series(history) for history in histories]
+    return {"schema": 1, **series[0]} if len(series) == 1 else {"schema": 1, "series": series}
+
+
+def _series(history: History) -> dict[str, Any]:
+    return {
+        "host": history.host,
+        "metric": history.metric.name,
+        "label": history.label,
+        "unit": history.metric.unit,
+        "limit": history.limit,
+        "points": [
+            {"at": iso(at), "value": value} for at, value in zip(history.at, history.values, strict=True)
+        ],
+        "trend": None if history.trend is None else msgspec.to_builtins(history.trend),
+    }
+
+
+def points(histories: Sequence[History]) -> list[dict[str, Any]]:
+    """Every point a row."""
+    return [
+        {
+            "host": history.host,
+            "metric": history.metric.name,
+            "label": history.label,
+            "unit": history.metric.unit,
+            "at": iso(at),
+            "value": value,
+        }
+        for history in histories
+        for at, value in zip(history.at, history.values, strict=True)
+    ]
+
+
+def value(amount: float, unit: str) -> str:
+    """A number in its unit, as a person says it."""
+    if unit == "bytes":
+        return size(amount)
+    if unit == "percent":
+        return percent(amount)
+    if unit == "seconds":
+        return duration(amount)
+    return number(amount)
+
+
+def page(histories: Sequence[History], *, glance: bool) -> RenderableType:
+    """A line each at a glance or where there are many; else sparkline, summary, trend and the last points."""
+    if not any(history.at for history in histories):
+        return Text("nothing was measured in that time", style="dim")
+    if glance or len(histories) > 4:
+        return _lines(histories)
+    return Group(*(part for history in histories for part in _one(history)))
+
+
+def _lines(histories: Sequence[History]) -> RenderableType:
+    grid = terminal.table("HOST", "METRIC", "NOW", "LOWEST", "HIGHEST", "OVER TIME", "TREND")
+    for history in histories:
+        if not history.at:
+            continue
+        unit = history.metric.unit
+        grid.add_row(
+            plain(history.host, 40),
+            plain(history.name, 50),
+            *(
+                value(amount, unit)
+                for amount in (history.values[-1], min(history.values), max(history.values))
+            ),
+            sparkline(history.at, history.values, 24),
+            plain(history.trend.reason, 60) if history.trend else "",
+        )
+    return grid
+
+
+def _one(history: History) -> list[RenderableType]:
+    unit = history.metric.unit
+    head = Text.assemble(
+        (plain(history.host), "bold"), "  ", (plain(history.name), "bold"), f"  {history.metric.meaning}"
+    )
+    if not history.at:
+        return [head, Text("nothing was measured in that time", style="dim"), Text()]
+    ordered = sorted(history.values)
+    span = f"{len(history.at):,} points, {moment(history.at[0])} to {moment(history.at[-1])} UTC"
+    amounts = {
+        "now": history.values[-1],
+        "lowest": ordered[0],
+        "median": ordered[len(ordered) // 2],
+        "highest": ordered[-1],
+    }
+    return [
+        head,
+        Text.assemble("  ", (sparkline(history.at, history.values), "cyan"), (f"  {span}", "dim")),
+        Text("  " + ", ".join(f"{word} {value(amount, unit)}" for word, amount in amounts.items())),
+        Text.assemble("  trend: ", _trend(history)),
+        _last(history),
+        Text(),
+    ]
+
+
+def _trend(history: History) -> Text:
+    if history.trend is None:
+        return Text("not looked for in a number of this kind", style="dim")
+    style = "yellow" if history.trend.trending else ""
+    return Text(told(history.trend, history.limit, history.metric.unit), style=style)
+
+
+def told(trend: Trend, limit: float | None, unit: str) -> str:
+    """``grows 1.1 GiB a day, 97 % sure; meets its limit of 50 GiB in 6 to 11 days``."""
+    if not trend.trending:
+        return plain(trend.reason)
+    sure = f"{plain(trend.reason)}, {percent(100 * trend.confidence)} sure"
+    if limit is None:
+        return f"{sure}; it has no limit"
+    return f"{sure}; limit {value(limit, unit)} {reached(trend)}"
+
+
+def reached(trend: Trend) -> str:
+    """When a trend meets its limit: always a range, never a bare date."""
+    low, high = trend.eta_low, trend.eta_high
+    if low is None:
+        return "not in sight"
+    if high is not None and high <= 0:
+        return "reached now"
+    if high is None:
+        return f"not before {_span(low)}"
+    return f"in {_span(low)} to {_span(high)}"
+
+
+def _span(days: float) -> str:
+    return duration(max(days, 0) * 86400) if days else "now"
+
+
+def _last(history: History) -> RenderableType:
+    grid = terminal.table("", "")
+    for at, amount in list(zip(history.at, history.values, strict=True))[-LAST:]:
+        grid.add_row(f"  {moment(at)}", value(amount, history.metric.unit))
+    return grid
+
+
+def changes(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """What changed, oldest first."""
+    if not rows:
+        return Text("nothing changed in that time", style="dim")
+    grid = terminal.table("AT", "HOST", "WHAT", "", "BEFORE", "AFTER")
+    for row in rows:
+        cells = (
+            plain(str(row[key]), 90) if row[key] is not None else "-"
+            for key in ("kind", "subject", "before", "after")
+        )
+        grid.add_row(row["at"][:16].replace("T", " "), plain(row["host"], 40), *cells)
+    return grid
+
+
+def plots(histories: Sequence[History]) -> RenderableType:
+    """A plot for each series, with its trend line and its limit where that is near."""
+    return Group(*(_plot(history) for history in histories if history.at))
+
+
+def _plot(history: History) -> Text:
+    import plotext
+
+    scale, unit = _scale(history)
+    plotext.clear_figure()
+    plotext.theme("clear")
+    plotext.plot_size(min(terminal.out().width, 120), 22)
+    plotext.plot(history.at, [amount / scale for amount in history.values], marker="braille")
+    trend = history.trend
+    if trend is not None and trend.line_at:
+        plotext.plot(
+            trend.line_at, [amount / scale for amount in trend.line_values], marker="dot", label="trend"
+        )
+    if history.limit is not None and history.limit <= 2 * max(history.values):
+        plotext.hline(history.limit / scale)
+    plotext.title(f"{plain(history.host)}  {plain(history.name)}  {unit}")
+    _date_ticks(history.at)
+    return Text.from_ansi(plotext.build())
+
+
+def _scale(history: History) -> tuple[float, str]:
+    unit = history.metric.unit
+    if unit != "bytes":
+        return 1.0, unit
+    top, power = max(map(abs, history.values), default=0.0), 0
+    while top >= 1024 and power < 4:
+        top, power = top / 1024, power + 1
+    return 1024.0**power, ("B", "KiB", "MiB", "GiB", "TiB")[power]
+
+
+def _date_ticks(at: Sequence[float]) -> None:
+    import plotext
+
+    places = [at[0] + (at[-1] - at[0]) * part / 4 for part in range(5)]
+    plotext.xticks(places, [moment(place) for place in places])

@@ -1,0 +1,124 @@
+"""The scan table: what is wrong first, what is fine in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from fleet_cli.render import terminal
+from fleet_collector.failures import Failure
+from fleet_collector.findings.finding import ORDER, Finding, Severity
+from fleet_collector.folding import fold
+from fleet_collector.record import Record
+from fleet_collector.snapshot import Snapshot
+from fleet_collector.wording import duration, number, percent, plain, size
+
+SHOW_ALL = 30  # up to so many hosts the fine ones have a row each
+MOST_FINDINGS = 3
+_NARROW = 110
+
+
+@dataclass(frozen=True)
+class Row:
+    """One host as the table needs it; the snapshot is not kept."""
+
+    host: str
+    severity: Severity
+    answered: bool
+    numbers: tuple[str, str, str, str, str]
+    failure: Failure | None
+    findings: tuple[Finding, ...]
+
+
+def row(record: Record) -> Row:
+    """What the table shows of a record."""
+    wrong = tuple(finding for finding in record.findings if finding.severity != "ok")
+    answered = record.snapshot is not None
+    return Row(record.host, record.severity, answered, _numbers(record.snapshot), record.failure, wrong)
+
+
+def table(rows: Sequence[Row], console: Console, seconds: float, *, quiet: bool = False) -> RenderableType:
+    """Rows by severity, then one line with the fine hosts folded, then the sum."""
+    ordered = sorted(rows, key=lambda row: (-ORDER[row.severity], row.host))
+    trouble = [row for row in ordered if row.severity != "ok"]
+    shown = ordered if len(ordered) <= SHOW_ALL and not quiet else trouble
+    parts: list[RenderableType] = []
+    if shown:
+        parts.append(_grid(shown, wide=console.width >= _NARROW))
+    fine = [row.host for row in ordered if row.severity == "ok"]
+    if fine and shown is trouble and not quiet:
+        parts.append(Text.assemble(("fine  ", "green"), plain(fold(fine), 2000)))
+    parts.append(Text(summary(rows, seconds), style="dim"))
+    return Group(*parts)
+
+
+def _grid(rows: Sequence[Row], *, wide: bool) -> RenderableType:
+    numbers = (
+        ("CPU", "LOAD", "MEMORY LEFT", "FULLEST DISK", "CONNECTIONS") if wide else ("CPU", "MEMORY LEFT")
+    )
+    grid = terminal.table("HOST", "STATE", *numbers, "WHAT IS WRONG")
+    for column in grid.columns[: 2 + len(numbers)]:
+        column.no_wrap = True
+    for row in rows:
+        state = terminal.severity(row.severity) if row.answered else terminal.severity("failed", "NO ANSWER")
+        cells = row.numbers if wide else (row.numbers[0], row.numbers[2])
+        grid.add_row(plain(row.host, 60), state, *cells, _wrong(row))
+    return grid
+
+
+def _numbers(snapshot: Snapshot | None) -> tuple[str, str, str, str, str]:
+    if snapshot is None:
+        return ("", "", "", "", "")
+    cpu = snapshot.cpu.data if snapshot.cpu else None
+    memory = snapshot.memory.data if snapshot.memory else None
+    connections = snapshot.connections.data if snapshot.connections else None
+    return (
+        percent(cpu.percent.busy) if cpu and cpu.percent else "-",
+        f"{cpu.load1:.2f}" if cpu and cpu.load1 is not None else "-",
+        size(memory.available_bytes) if memory and memory.available_bytes is not None else "-",
+        _fullest(snapshot),
+        number(connections.total) if connections and connections.total is not None else "-",
+    )
+
+
+def _fullest(snapshot: Snapshot) -> str:
+    disk = snapshot.disk.data if snapshot.disk else None
+    volumes = [
+        (volume.used_percent, volume.mount)
+        for volume in (disk.volumes if disk else None) or ()
+        if volume.used_percent is not None and not volume.read_only
+    ]
+    if not volumes:
+        return "-"
+    used, mount = max(volumes)
+    return f"{percent(used)} {plain(mount, 20)}"
+
+
+def _wrong(row: Row) -> Text:
+    lines = []
+    if row.failure is not None:
+        lines.append(Text(f"{row.failure.message} {row.failure.hint}"))
+    lines += [
+        Text(plain(finding.message), style=terminal.STYLES.get(finding.severity, ""))
+        for finding in row.findings[:MOST_FINDINGS]
+    ]
+    if len(row.findings) > MOST_FINDINGS:
+        more = f"and {len(row.findings) - MOST_FINDINGS} more: fleet show {plain(row.host, 60)}"
+        lines.append(Text(more, style="dim"))
+    return Text("\n").join(lines)
+
+
+def summary(rows: Sequence[Row], seconds: float) -> str:
+    """``412 hosts in 41 s: 3 critical, 9 warning, 398 fine, 2 without an answer``."""
+    words = {"critical": "critical", "warning": "warning", "unknown": "not fully measured", "ok": "fine"}
+    answered = [row.severity for row in rows if row.answered]
+    counts = [
+        f"{answered.count(severity)} {word}" for severity, word in words.items() if severity in answered
+    ]
+    silent = len(rows) - len(answered)
+    counts += [f"{silent} without an answer"] if silent else []
+    hosts = f"{len(rows):,} host{'s' if len(rows) != 1 else ''}"
+    return f"{hosts} in {duration(seconds)}: {', '.join(counts) or 'nothing was asked'}"

@@ -1,0 +1,122 @@
+"""One host's page: what is wrong on top, then the ten steps in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from fleet_cli.render import terminal
+from fleet_cli.render.steps import BLOCKS
+from fleet_collector.findings.finding import ORDER, Finding, worst
+from fleet_collector.record import Record
+from fleet_collector.snapshot import STEPS, Section, Snapshot
+from fleet_collector.store import ScanSummary
+from fleet_collector.wording import duration, moment, plain
+
+_NOT_MEASURED = {
+    "denied": "not measured: denied to this user",
+    "absent": "not there on this host",
+    "timeout": "not measured: no answer in time",
+    "error": "not measured: a fault in the agent",
+}
+
+
+def page(record: Record, last: ScanSummary, now: float) -> RenderableType:
+    """Head, findings by severity with the next command, and a block for each step."""
+    parts: list[RenderableType] = [_head(record, now)]
+    if last.failure is not None and last.taken_at > record.taken_at:
+        parts.append(_no_answer(last))
+    parts += _findings(record.findings)
+    if record.snapshot is not None:
+        parts += [Text(), _steps(record.snapshot, record.findings)]
+    return Group(*parts)
+
+
+def _head(record: Record, now: float) -> Text:
+    at = record.taken_at / 1000
+    severity = record.severity
+    return Text.assemble(
+        (plain(record.host), "bold"),
+        "  ",
+        terminal.severity(severity, "fine" if severity == "ok" else None),
+        (f"  scanned {moment(at)} UTC, {duration(max(now - at, 0))} ago", "dim"),
+    )
+
+
+def _no_answer(last: ScanSummary) -> Text:
+    failure = last.failure
+    said = f"{failure.message} {failure.hint}" if failure else ""
+    return Text(f"NO ANSWER since: {moment(last.taken_at / 1000)} UTC. {said}", style="bold magenta")
+
+
+def _findings(findings: Sequence[Finding]) -> list[RenderableType]:
+    wrong = sorted((f for f in findings if f.severity != "ok"), key=lambda f: -ORDER[f.severity])
+    lines: list[RenderableType] = []
+    for finding in wrong:
+        lines.append(Text())
+        lines.append(
+            Text.assemble(
+                terminal.severity(finding.severity),
+                "  ",
+                (finding.step, "bold"),
+                "  ",
+                plain(finding.message),
+            )
+        )
+        if finding.next:
+            lines.append(
+                Padding(Text.assemble(("next: ", "dim"), (plain(finding.next), "cyan")), (0, 0, 0, 4))
+            )
+    return lines
+
+
+def _steps(snapshot: Snapshot, findings: Sequence[Finding]) -> Table:
+    page = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    page.add_column(justify="right", style="dim", no_wrap=True)
+    page.add_column(style="bold", no_wrap=True)
+    page.add_column(no_wrap=True)
+    page.add_column(overflow="fold")
+    for number, step in enumerate(STEPS):
+        section: Section[object] | None = getattr(snapshot, step)
+        page.add_row(str(number), step, _state(step, section, findings), _content(step, section))
+    return page
+
+
+def _state(step: str, section: Section[object] | None, findings: Sequence[Finding]) -> Text:
+    severity = worst(finding.severity for finding in findings if finding.step == step)
+    if severity == "ok" and (section is None or section.data is None):
+        return Text("-", style="dim")
+    return terminal.severity(severity)
+
+
+def _content(step: str, section: Section[object] | None) -> RenderableType:
+    if section is None:
+        return Text("not measured: the agent ended before it", style="magenta")
+    if section.data is None:
+        reasons = "; ".join(plain(note) for note in section.notes.values())
+        word = _NOT_MEASURED.get(section.status, section.status)
+        return Text(
+            f"{word} ({reasons})" if reasons else word,
+            style="magenta" if section.status != "absent" else "dim",
+        )
+    block = BLOCKS[step](section.data)
+    parts: list[RenderableType] = [Text(block.line)]
+    if block.rows:
+        parts.append(_rows(block.rows))
+    denied = sorted(fact for fact, note in section.notes.items() if not note.startswith(("absent", "cut")))
+    if denied:
+        parts.append(Text(f"not measured: {plain(', '.join(denied))}", style="magenta"))
+    return Group(*parts)
+
+
+def _rows(rows: Sequence[Sequence[str]]) -> Table:
+    grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0), style="dim")
+    for _ in range(max(len(row) for row in rows)):
+        grid.add_column(overflow="ellipsis", no_wrap=True)
+    for row in rows:
+        grid.add_row(*(Text(cell) for cell in row))
+    return grid

@@ -1,0 +1,46 @@
+"""The two streams: data goes to standard output, progress and messages to standard error."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+STYLES = {
+    "critical": "bold red",
+    "warning": "yellow",
+    "unknown": "magenta",
+    "failed": "magenta",
+    "ok": "green",
+}
+PIPE_WIDTH = 160  # where no terminal says how wide it is, nothing should be cut short
+
+
+def out() -> Console:
+    """Standard output; no colour when it is not a terminal or NO_COLOR is set."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    return (
+        console
+        if console.is_terminal
+        else Console(highlight=False, markup=False, emoji=False, width=PIPE_WIDTH)
+    )
+
+
+def err() -> Console:
+    """Standard error, for progress and messages."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def severity(word: str, text: str | None = None) -> Text:
+    """A severity in its colour; critical is in capitals, so that it is seen without colour, too."""
+    return Text(text or (word.upper() if word == "critical" else word), style=STYLES.get(word, ""))
+
+
+def table(*columns: str) -> Table:
+    """A borderless table whose last column takes the rest of the line."""
+    grid = Table(
+        box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold dim", show_header=any(columns)
+    )
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    return grid

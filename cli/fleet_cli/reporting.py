@@ -1,0 +1,130 @@
+"""A sweep with everything around it: the database, the progress, the report, the exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fleet_cli import database, exits, scanning
+from fleet_cli.options import Format
+from fleet_cli.render import data, documents, scan, terminal
+from fleet_cli.settings import Settings
+from fleet_collector import retention, transport
+from fleet_collector.record import Record
+from fleet_collector.store import Database
+from fleet_collector.sweep import Plan
+from fleet_collector.wording import plain
+
+CSV_COLUMNS = ("host", "status", "severity", "taken_at", "duration_ms", "error", "findings")
+
+
+def report(
+    asked: scanning.Asked,
+    settings: Settings,
+    db: str | None,
+    *,
+    format_: Format,
+    full: bool,
+    quiet: bool,
+    wait: bool,
+) -> int:
+    """Make a sweep, print what came of it, and return the exit code."""
+    chosen = scanning.plan(asked, settings)
+    collected = _Collected(format_, full=full)
+    with database.connect(db, settings) as opened:
+        with _progress(len(chosen.targets), shown=not quiet) as advance:
+            swept = _sweep(chosen, opened, asked, collected, advance, wait=wait)
+        retention.prune(opened, settings.retention)
+        _print(collected, swept, format_, quiet=quiet)
+        if not quiet or format_ is Format.TABLE:
+            _warn_of(swept, opened)
+    if swept.interrupted:
+        return exits.INTERRUPTED
+    return exits.of(row.severity for row in collected.rows)
+
+
+def _sweep(
+    chosen: Plan,
+    opened: Database,
+    asked: scanning.Asked,
+    collected: _Collected,
+    advance: Callable[[Record], None],
+    *,
+    wait: bool,
+) -> scanning.Swept:
+    def take(record: Record) -> None:
+        collected.take(record)
+        advance(record)
+
+    return transport.run(scanning.run(chosen, opened, " ".join(asked.words), take, wait=wait))
+
+
+class _Collected:
+    """What is kept of each record until the report: a row, and the document where one is printed."""
+
+    def __init__(self, format_: Format, *, full: bool) -> None:
+        self.rows: list[scan.Row] = []
+        self.documents: list[dict[str, Any]] = []
+        self._format = format_
+        self._full = full
+
+    def take(self, record: Record) -> None:
+        self.rows.append(scan.row(record))
+        if self._format is Format.TABLE:
+            return
+        document = documents.record(record, full=self._full)
+        if self._format is Format.NDJSON:
+            data.write_ndjson([document])
+        else:
+            self.documents.append(document)
+
+
+def _print(collected: _Collected, swept: scanning.Swept, format_: Format, *, quiet: bool) -> None:
+    if format_ is Format.JSON:
+        data.write_json(documents.sweep(swept.id, swept.started_at, swept.finished_at, collected.documents))
+    elif format_ is Format.CSV:
+        data.write_csv(CSV_COLUMNS, map(documents.flat, collected.documents))
+    elif format_ is Format.TABLE and not (
+        quiet and exits.of(row.severity for row in collected.rows) == exits.FINE
+    ):
+        console = terminal.out()
+        seconds = (swept.finished_at or swept.started_at) - swept.started_at
+        console.print(scan.table(collected.rows, console, seconds, quiet=quiet))
+
+
+def _warn_of(swept: scanning.Swept, opened: Database) -> None:
+    console = terminal.err()
+    if swept.interrupted:
+        console.print(
+            f"fleet: interrupted; {swept.hosts} hosts are listed, those that had finished are stored"
+        )
+    if swept.trouble:
+        console.print(
+            f"fleet: {plain(swept.trouble)}; results wait in a spool file, the next command brings them in"
+        )
+    for notice in opened.notices:
+        console.print(f"fleet: {plain(notice)}")
+
+
+@contextmanager
+def _progress(total: int, *, shown: bool) -> Iterator[Callable[[Record], None]]:
+    """A bar on standard error, where that is a terminal and there is something to wait for."""
+    console: Console = terminal.err()
+    if not (shown and console.is_terminal and sys.stderr.isatty()):
+        yield lambda _record: None
+        return
+    columns = (
+        TextColumn("asking"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda record: bar.update(task, advance=1, description=plain(record.host, 30))

@@ -1,0 +1,167 @@
+"""What ``scan`` and ``watch`` have in common: from words on the command line to a sweep under way."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import typer
+
+from fleet_cli.asking import for_targets, rules_of
+from fleet_cli.settings import Settings
+from fleet_collector import inventory, store
+from fleet_collector.errors import SweepRunning
+from fleet_collector.inventory import Target
+from fleet_collector.record import Record
+from fleet_collector.sweep import Plan, sweep
+from fleet_collector.transport import SshOptions
+from fleet_collector.transport.route import Defaults
+
+WAIT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the command line says about whom to ask and how."""
+
+    words: Sequence[str] = ()
+    limit: str | None = None
+    local: bool = False
+    user: str | None = None
+    port: int | None = None
+    identity: Path | None = None
+    jump: str | None = None
+    ssh_config: Path | None = None
+    host_keys: str | None = None
+    concurrency: int | None = None
+    timeout_seconds: float | None = None
+
+
+@dataclass(kw_only=True)
+class Swept:
+    """How a sweep went; ``interrupted`` by a signal."""
+
+    id: int
+    started_at: float = field(default_factory=time.time)
+    finished_at: float | None = None
+    hosts: int = 0
+    interrupted: bool = False
+    trouble: str | None = None
+
+
+def plan(asked: Asked, settings: Settings) -> Plan:
+    """Read the hosts and put together how they are asked; raises UsageError before any host is touched."""
+    limits = settings.limits
+    if asked.concurrency is not None:
+        limits = msgspec.structs.replace(limits, concurrency=asked.concurrency)
+    if asked.timeout_seconds is not None:
+        limits = msgspec.structs.replace(limits, total_seconds=asked.timeout_seconds)
+    return Plan(
+        targets=_targets(asked),
+        rules=for_targets(rules_of(settings)),
+        ssh=_ssh(asked, settings),
+        limits=limits,
+        local=asked.local,
+    )
+
+
+def _targets(asked: Asked) -> list[Target]:
+    if asked.local and not asked.words:
+        return [Target(name=socket.gethostname() or "localhost", source="--local")]
+    return inventory.read(asked.words, sys.stdin.buffer, [asked.limit] if asked.limit else None)
+
+
+def _ssh(asked: Asked, settings: Settings) -> SshOptions:
+    chosen = settings.ssh
+    keys = asked.identity or (Path(chosen.identity_file) if chosen.identity_file else None)
+    config = asked.ssh_config or (Path(chosen.config_file) if chosen.config_file else None)
+    host_keys = asked.host_keys or chosen.host_keys
+    options = SshOptions(
+        defaults=Defaults(
+            user=asked.user or chosen.user,
+            port=asked.port or chosen.port,
+            key_files=(keys.expanduser(),) if keys else (),
+            host_keys="accept-new" if host_keys == "accept-new" else None,
+            jump=asked.jump,
+            agent=SshOptions().defaults.agent,
+        ),
+        ask_passphrase=_ask_passphrase if sys.stdin.isatty() else None,
+    )
+    return (
+        options
+        if config is None
+        else SshOptions(
+            defaults=options.defaults, config_files=(config,), ask_passphrase=options.ask_passphrase
+        )
+    )
+
+
+def _ask_passphrase(path: Path) -> str | None:
+    return (
+        typer.prompt(f"Passphrase of {path}", hide_input=True, default="", show_default=False, err=True)
+        or None
+    )
+
+
+async def run(
+    chosen: Plan,
+    database: store.Database,
+    words: str,
+    take: Callable[[Record], None],
+    *,
+    wait: bool = False,
+) -> Swept:
+    """Make one sweep and give every record to ``take`` as its host finishes.
+
+    SIGINT and SIGTERM end it early: what was finished is stored, and the sweep is marked interrupted.
+    Raises SweepRunning while another sweep asks one of the hosts, unless ``wait``.
+    """
+    names = [target.name for target in chosen.targets]
+    swept = Swept(id=await _begin(database, words, names, wait=wait))
+    stop = asyncio.Event()
+    try:
+        pasts = store.pasts(database, names, store.now_ms())
+        with _signals(stop):
+            writer = store.Writer(database, swept.id)
+            async for record in sweep(chosen, writer, swept.id, pasts, stop):
+                swept.hosts += 1
+                take(record)
+        swept.trouble = writer.trouble if writer.spooled else None
+        swept.interrupted = stop.is_set()
+    except BaseException:
+        swept.interrupted = True
+        raise
+    finally:
+        store.finish_sweep(database, swept.id, interrupted=swept.interrupted)
+        swept.finished_at = time.time()
+    return swept
+
+
+async def _begin(database: store.Database, words: str, names: list[str], *, wait: bool) -> int:
+    while True:
+        try:
+            return store.begin_sweep(database, asked=words, hosts=names)
+        except SweepRunning:
+            if not wait:
+                raise
+            await asyncio.sleep(WAIT_SECONDS)
+
+
+@contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,193 @@
+"""fleet.toml: what the operator set, typed, with every unknown key refused and the nearest one named.
+
+database = "postgresql://fleet@db/fleet"
+
+[ssh]
+host_keys = "accept-new"
+
+[limits]
+concurrency = 200
+
+[thresholds]
+memory_available_bytes = 1_000_000_000
+
+[expect]                      # of every host
+processes = ["sshd"]
+
+[group.web.expect]            # of the hosts of a group, added to the above
+ports = ["443=nginx"]
+reach = ["tcp://db1:5432"]
+
+[group.web.thresholds]
+disk_used_percent = 95
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import platformdirs
+from msgspec import Struct, field
+
+from fleet_collector.errors import SettingsError
+from fleet_collector.findings.expected import Expected
+from fleet_collector.findings.thresholds import Thresholds
+from fleet_collector.limits import Limits
+from fleet_collector.retention import Retention
+
+FILE = "fleet.toml"
+_UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`(?: - at `\$\.?([^`]*)`)?")
+
+
+class Ssh(Struct, frozen=True, forbid_unknown_fields=True):
+    """How hosts are reached, beyond what ssh_config says."""
+
+    user: str | None = None
+    port: int | None = None
+    identity_file: str | None = None
+    config_file: str | None = None
+    host_keys: Literal["strict", "accept-new"] = "strict"
+
+
+class AgentSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the agent is asked beyond the ten questions."""
+
+    interval_seconds: float = 1.0
+    section_seconds: float = 5.0
+    large_file_bytes: int = 100 * 1024 * 1024
+    lookup: str | None = None
+
+
+class Group(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is special about the hosts of one group."""
+
+    expect: Expected = Expected()
+    thresholds: dict[str, Any] = field(default_factory=dict)
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """All of fleet.toml."""
+
+    database: str | None = None
+    ssh: Ssh = Ssh()
+    limits: Limits = Limits()
+    agent: AgentSettings = AgentSettings()
+    thresholds: Thresholds = Thresholds()
+    expect: Expected = Expected()
+    group: dict[str, Group] = field(default_factory=dict)
+    retention: Retention = Retention()
+
+    def expected(self, groups: Sequence[str]) -> Expected:
+        """What is expected of a host in these groups: everything asked of all hosts and of each group."""
+        asked = [self.expect, *(self.group[name].expect for name in groups if name in self.group)]
+        merged = {
+            name: tuple(dict.fromkeys(item for expect in asked for item in getattr(expect, name)))
+            for name in Expected.__struct_fields__
+        }
+        return Expected(**merged)
+
+    def thresholds_of(self, groups: Sequence[str]) -> Thresholds:
+        """The thresholds of a host in these groups; of two groups the one named later wins."""
+        own: dict[str, Any] = {}
+        for name in groups:
+            own |= self.group[name].thresholds if name in self.group else {}
+        return msgspec.structs.replace(self.thresholds, **own) if own else self.thresholds
+
+
+def load(path: Path | None = None) -> Settings:
+    """Settings of ``path``, else of ./fleet.toml, else of the user's config directory, else defaults.
+
+    Raises SettingsError.
+    """
+    if path is not None and not path.is_file():
+        raise SettingsError(f"the settings file {path} is not there")
+    found = path or next((place for place in places() if place.is_file()), None)
+    if found is None:
+        return Settings()
+    try:
+        return parse(found.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, SettingsError) as fault:
+        raise SettingsError(f"{found}: {fault}") from fault
+
+
+def places() -> list[Path]:
+    """Where settings are looked for, in this order."""
+    return [Path(FILE), platformdirs.user_config_path("fleet") / FILE]
+
+
+def parse(text: str) -> Settings:
+    """Settings from TOML text; raises SettingsError that names the key and the nearest known one."""
+    try:
+        settings = msgspec.convert(tomllib.loads(text), Settings)
+        for name, group in settings.group.items():
+            _check_group_thresholds(name, group)
+    except tomllib.TOMLDecodeError as fault:
+        raise SettingsError(f"not TOML: {fault}") from fault
+    except msgspec.ValidationError as fault:
+        raise SettingsError(_explain(str(fault))) from fault
+    return settings
+
+
+def _check_group_thresholds(name: str, group: Group) -> None:
+    try:
+        msgspec.convert(group.thresholds, Thresholds)
+    except msgspec.ValidationError as fault:
+        text = str(fault).replace("`$.", f"`$.group.{name}.thresholds.")
+        raise SettingsError(_explain(text, Thresholds)) from fault
+
+
+def _explain(message: str, where: type[Struct] = Settings) -> str:
+    unknown = _UNKNOWN.search(message)
+    if not unknown:
+        return message.replace("`$.", "`")
+    key, path = unknown[1], unknown[2] or ""
+    known = _fields(where if where is not Settings else _at(Settings, path.split(".") if path else []))
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    place = f" in [{path}]" if path else ""
+    hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(known)}"
+    return f"unknown key {key!r}{place}; {hint}"
+
+
+def _fields(struct: type[Struct]) -> list[str]:
+    return list(struct.__struct_fields__)
+
+
+def _at(struct: type[Struct], path: Sequence[str]) -> type[Struct]:
+    """The struct that a path of keys leads to; ``group`` tables are keyed by name ("[...]" in messages)."""
+    for key in path:
+        hint = typing.get_type_hints(struct).get(key)
+        if isinstance(hint, type) and issubclass(hint, Struct):
+            struct = hint
+        elif typing.get_origin(hint) in {dict, types.GenericAlias}:
+            struct = typing.get_args(hint)[1]
+    return struct
+
+
+def as_toml(table: dict[str, Any], path: str = "") -> str:
+    """A document of tables, numbers, texts, booleans and lists of texts as TOML; None is left out."""
+    plain = {key: value for key, value in table.items() if not isinstance(value, dict) and value is not None}
+    lines = [f"{key} = {_toml_value(value)}\n" for key, value in plain.items()]
+    head = f"\n[{path}]\n" if path and lines else ""
+    tables = [
+        as_toml(value, f"{path}.{_toml_key(key)}" if path else _toml_key(key))
+        for key, value in table.items()
+        if isinstance(value, dict)
+    ]
+    return head + "".join(lines) + "".join(tables)
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml_value(key)
+
+
+def _toml_value(value: object) -> str:
+    # A JSON text, number, boolean or list of them is also TOML (toml.io, v1.0.0).
+    return msgspec.json.encode(value).decode()
