@@ -29,6 +29,7 @@ STATES = (
 )
 ESTABLISHED, TIME_WAIT, CLOSE, LISTEN = 1, 6, 7, 10
 CONNECTIONS = 0xFFF & ~(1 << LISTEN | 1 << CLOSE | 1 << TIME_WAIT)
+FLOOD = 2000  # TIME_WAIT
 PROC_LIMIT = 4 << 20  # about 27,000 sockets
 
 Listener = namedtuple("Listener", "protocol address port inode uid queue backlog")
@@ -42,11 +43,16 @@ _CONNECTION = "=17xB2x2s34s16xI8xI"
 _LISTENER = "=17xB2x2s2x16s32xIIII"
 
 
-def connections(host):
-    """TCP connections, batch by batch: (family, rows, cut) where cut says that some were left out."""
+def connections(host, time_wait=FLOOD):
+    """TCP connections, batch by batch: (family, rows, cut) where cut says that some were left out.
+
+    ``time_wait`` is about how many of them are in TIME_WAIT. Many are asked for by themselves: they have no
+    attributes, so that all messages of a batch have one length. For a few that is not worth another walk
+    through the kernel's table, whose size goes by the machine's memory.
+    """
+    waiting = 1 << TIME_WAIT
     for family in (AF_INET, AF_INET6):
-        # TIME_WAIT comes by itself: its messages have no attributes, so that all of a batch have one length.
-        for states in (1 << TIME_WAIT, CONNECTIONS):
+        for states in (waiting, CONNECTIONS) if time_wait >= FLOOD else (waiting | CONNECTIONS,):
             for batch in _batches(host, "tcp", family, states, (_CONNECTION, _connection)):
                 yield batch
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import psutil
+import pytest
 
 from fleet_agent import sockets
-from fleet_agent.checks import ports
+from fleet_agent.checks import connections, network, ports
 from fleet_agent.host import Host
 from fleet_collector.snapshot.ports import Listener, Ports
 
@@ -154,3 +155,39 @@ def test_netlink_psutil_and_the_files_agree(inside_namespace: Inside) -> None:
     assert len(over_netlink) == count
     assert over_netlink == from_files
     assert [row[:2] for row in over_netlink] == theirs
+
+
+@pytest.mark.full
+def test_without_root_what_may_not_be_seen_is_denied(
+    section: MakeSection, as_root_inside_namespace: Inside
+) -> None:
+    def unprivileged() -> Any:
+        listener = socket.create_server(("127.0.0.1", 8000))
+        client = socket.create_connection(("127.0.0.1", 8000))
+        server, _ = listener.accept()
+        held = (listener, client, server)
+        with subprocess.Popen(
+            [sys.executable, "-c", HOLD],
+            pass_fds=[each.fileno() for each in held],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            for each in held:
+                each.close()
+            os.setresuid(65534, 65534, 65534)
+            works = {check: section() for check in (ports, connections, network)}
+            data = [check.collect(work) for check, work in works.items()]
+            return [*data, *(work.notes for work in works.values())]
+
+    held, counted, net, *notes = as_root_inside_namespace(unprivileged)
+    rows = checked(held)
+    assert [(row.port, row.pid, row.user) for row in rows] == [(8000, None, "root")]
+    assert held["owners_unknown"] == 1
+    assert counted["states"] == {"established": 2}
+    assert counted["by_process"] == []
+    assert "firewall" not in net
+    assert notes[0]["owners"] == "denied: the processes of 1 sockets"
+    assert notes[1]["by_process"] == "denied: the processes of 2 connections"
+    assert notes[2]["firewall"] == "denied"

@@ -163,7 +163,7 @@ def test_a_name_that_does_not_exist(section: MakeSection) -> None:
 def test_names_are_looked_up_once(section: MakeSection, closed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    class Counted(resolve.Lookup):  # type: ignore[misc] # the agent is untyped
+    class Counted(resolve.Lookup):
         def __init__(self, name: str) -> None:
             asked.append(name)
             super().__init__(name)

@@ -51,25 +51,27 @@ def collect(section):
         "time_wait_max": fact("time_wait_max", host.read_int, "/proc/sys/net/ipv4/tcp_max_tw_buckets"),
         "tcp_memory_max_pages": fact("tcp_memory_max_pages", read_memory_limit, host),
     }
-    data.update(fact("orphans", read_sockstat, host) or {})
+    totals = fact("orphans", read_sockstat, host)
+    if totals:
+        data.update(orphans=totals["orphan"], tcp_memory_pages=totals["mem"])
     data.update(rates(section.first or {}, fact("counters", read_counters, host) or {}, section.seconds))
     ports = fact("local_port_range", read_port_range, host)
     if ports:
         data["local_port_range"] = list(ports[:2])
-    names, tally = _count(section, ports or DEFAULT_RANGE)
+    names, tally = _count(section, ports or DEFAULT_RANGE, totals["tw"] if totals else sockets.FLOOD)
     data.update(_servers(section, tally, names))
     data.update(_clients(section, tally, (ports or DEFAULT_RANGE)[2]))
     data.update(_processes(section, tally))
     return {name: value for name, value in data.items() if value is not None}
 
 
-def _count(section, ports):
+def _count(section, ports, time_wait):
     """All connections in a Tally, and the pid behind each service port."""
     listening, cut = sockets.listeners(section.host, "tcp")
     owners = {inode: pids[0] for inode, pids in section.table.sockets().items()}
     service_ports = frozenset(row.port.to_bytes(2, "big") for row in listening)
     tally = Tally(service_ports, owners, ports[0].to_bytes(2, "big"), ports[1].to_bytes(2, "big"))
-    for family, rows, lost in sockets.connections(section.host):
+    for family, rows, lost in sockets.connections(section.host, time_wait):
         cut = cut or lost
         tally.add(family, rows)
     if cut:
@@ -197,7 +199,7 @@ def parse_reserved(text, low, high):
 
 
 def read_sockstat(host):
-    """Orphans and pages of TCP memory."""
+    """The kernel's own totals of TCP sockets."""
     return parse_sockstat(host.read("/proc/net/sockstat"))
 
 
@@ -207,12 +209,11 @@ def read_memory_limit(host):
 
 
 def parse_sockstat(text):
-    """The TCP line of /proc/net/sockstat: ``TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 7``."""
+    """{word: number} of the line ``TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 7`` of /proc/net/sockstat."""
     for line in text.splitlines():
         words = line.split()
         if words and words[0] == "TCP:":
-            orphans, memory = (int(words[words.index(name) + 1]) for name in ("orphan", "mem"))
-            return {"orphans": orphans, "tcp_memory_pages": memory}
+            return {words[at]: int(words[at + 1]) for at in range(1, len(words) - 1, 2)}
     raise ValueError("no TCP line")
 
 
