@@ -62,7 +62,9 @@ def sshd(directory: Path, options: Mapping[str, str] | None = None, prefix: str 
     directory.chmod(0o755)
     user = pwd.getpwuid(os.geteuid()).pw_name
     key = new_key(directory / "id_ed25519")
-    host_key = new_key(directory / "host_ed25519")
+    host_key = directory / "host_ed25519"
+    if not host_key.exists():
+        new_key(host_key)
     public = key.with_suffix(".pub").read_text()
     (directory / "authorized_keys").write_text(f"{prefix} {public}".lstrip())
     port = free_port()

@@ -24,6 +24,7 @@ __all__ = ["Outcome", "program", "run_local", "sweep"]
 Status = Literal["ok", "partial", "failed"]
 
 _NOISE_BYTES = 300
+_CLOCK_SECONDS = 0.002  # the agent's stamp is rounded
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -162,13 +163,12 @@ def _unanswered(answer: Answer, output: bytes, nonce: str, error: SnapshotError)
 
 
 def _clock_offset(snapshot: Snapshot | None, answer: Answer) -> float | None:
-    """The agent's start lies between sending and receiving, half a round trip from each end."""
+    """The agent noted its clock between our sending and our receiving; nothing surer is known under load."""
     stamp = snapshot.agent.started_at if snapshot else None
     if stamp is None or not answer.came_at:
         return None
-    half = answer.rtt_seconds / 2
-    least, most = stamp - answer.came_at + half, stamp - answer.sent_at - half
-    return 0.0 if least <= 0 <= most else min(least, most, key=abs)
+    least, most = stamp - answer.came_at, stamp - answer.sent_at
+    return 0.0 if least <= _CLOCK_SECONDS and most >= 0 else min(least, most, key=abs)
 
 
 async def fan_out(

@@ -100,7 +100,6 @@ class Connection(asyncssh.SSHClientConnection):
 
     _beginning = b""
     proxy: Proxy | None = None
-    rtt_seconds = 0.0
 
     def __init__(
         self,

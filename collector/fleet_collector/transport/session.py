@@ -21,7 +21,7 @@ class Answer:
     """What a command printed and how it ended; filled while it runs, so that half of it survives a deadline.
 
     ``sent_at`` and ``came_at`` are this machine's clock when the program was sent and when its first frame
-    came, ``rtt_seconds`` is how long the TCP connection took.
+    came.
     """
 
     chunks: list[bytes] = field(default_factory=list)
@@ -31,7 +31,6 @@ class Answer:
     exit_signal: str = ""
     sent_at: float = 0.0
     came_at: float = 0.0
-    rtt_seconds: float = 0.0
     started: bool = False
     closed: bool = False
     overflowed: bool = False

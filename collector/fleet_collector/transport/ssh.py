@@ -102,7 +102,6 @@ class Ssh:
         """
         connection = await self._open(self.route(target))
         try:
-            answer.rtt_seconds = connection.rtt_seconds
             await self._run(connection, Session(program, answer, self.limits.output_bytes))
         finally:
             connection.leave()
@@ -152,7 +151,6 @@ class Ssh:
 
     async def _connect(self, way: Route, opening: Opening) -> None:
         """Give the connection something to speak through: a channel, a program or a socket."""
-        began = time.monotonic()
         if way.jump is not None:
             bastion = await self._bastions.link(way.jump)
             try:
@@ -162,7 +160,6 @@ class Ssh:
                 raise failures.too_slow("connect", self.limits.connect_seconds) from None
         else:
             sock = await self._proxied(way, opening) if way.proxy_command else await self._socket(way)
-            opening.connection.rtt_seconds = time.monotonic() - began
             await asyncio.get_running_loop().create_connection(opening.factory, sock=sock)
 
     async def _log_in(self, opening: Opening) -> None:

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleet_collector.errors import SettingsError
+from fleet_collector.inventory import Target
+from fleet_collector.transport.route import Defaults, Route, route
+from fleet_collector.transport.ssh_config import Subject, Values, read
+
+PLAIN = Defaults(known_hosts=(Path("/k"),))
+
+
+def lookup(tmp_path: Path, text: str, host: str = "web1", user: str | None = None) -> Values:
+    file = tmp_path / "config"
+    file.write_text(text)
+    return read([file]).lookup(Subject(host, "me", user))
+
+
+def way(tmp_path: Path, text: str, target: Target, defaults: Defaults = PLAIN) -> Route:
+    file = tmp_path / "config"
+    file.write_text(text)
+    return route(target, read([file]), defaults)
+
+
+def test_the_first_value_wins_and_identities_gather(tmp_path: Path) -> None:
+    text = (
+        "IdentityFile a\nHost web1\n  User one\n  IdentityFile b\n"
+        "Host web*\n  User two\n  Port 23\n  IdentityFile c\nHost *\n  Port 24\n"
+    )
+    values = lookup(tmp_path, text)
+    assert values["user"] == ["one"]
+    assert values["port"] == ["23"]
+    assert values["identityfile"] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("line", "matches"),
+    [
+        ("Host web1", True),
+        ("Host WEB1", True),
+        ("Host db1 web?", True),
+        ("Host *", True),
+        ("Host * !web1", False),
+        ("Host !web1", False),
+        ("Host web", False),
+        ("Match all", True),
+        ("Match host 10.*", True),
+        ("Match originalhost web1", True),
+        ("Match host web1", False),
+        ("Match !host web1", True),
+        ("Match user root localuser me", True),
+        ("Match localuser you", False),
+        ("Match exec true", True),
+        ("Match exec false", False),
+        ('Match exec "test %n = web1"', True),
+        ("Match final", True),
+        ("Match canonical", False),
+        ("Match localnetwork 10.0.0.0/8", False),
+    ],
+)
+def test_blocks_apply_where_they_should(tmp_path: Path, line: str, matches: bool) -> None:
+    text = f"Host web1\n  HostName 10.0.0.7\n{line}\n  Compression yes\n"
+    assert ("compression" in lookup(tmp_path, text, user="root")) is matches
+
+
+def test_an_include_stands_where_it_is_written_and_leaks_nothing(tmp_path: Path) -> None:
+    (tmp_path / "extra").write_text("User included\nHost other\n  Port 99\n")
+    text = "Host web1\n  Include extra\n  ProxyJump gate\nHost other\n  Include extra\n"
+    assert lookup(tmp_path, text) == {"user": ["included"], "proxyjump": ["gate"]}
+    assert lookup(tmp_path, text, "other") == {"user": ["included"], "port": ["99"]}
+    assert lookup(tmp_path, text, "third") == {}
+
+
+def test_the_ways_to_write_a_value(tmp_path: Path) -> None:
+    text = (
+        'User=one\n  port = 23\nIdentityFile "a b"  # mine\nProxyCommand nc "%h" %p\n\n# comment\nnonsense\n'
+    )
+    values = lookup(tmp_path, text)
+    assert values == {
+        "user": ["one"],
+        "port": ["23"],
+        "identityfile": ["a b"],
+        "proxycommand": ['nc "%h" %p'],
+    }
+
+
+def test_tokens_are_expanded(tmp_path: Path) -> None:
+    text = (
+        "HostName %h.example.com\nUser deploy\nPort 2200\nIdentityFile /keys/%r-%n-%h\n"
+        "ProxyCommand nc %h %p %%\nHostKeyAlias key\n"
+    )
+    found = way(tmp_path, text, Target("web1"))
+    assert found.host == "web1.example.com"
+    assert found.identity.files == (Path("/keys/deploy-web1-web1.example.com"),)
+    assert found.proxy_command == "nc web1.example.com 2200 %"
+    assert found.known_as == "key"
+
+
+def test_the_hosts_file_beats_the_configuration(tmp_path: Path) -> None:
+    text = "Host *\n  User config\n  Port 1\n  IdentityFile /config\n"
+    found = way(tmp_path, text, Target("web1", address="10.1.1.1", port=2, user="root", key_file="/mine"))
+    assert (found.host, found.port, found.user) == ("10.1.1.1", 2, "root")
+    assert found.identity.files == (Path("/mine"), Path("/config"))
+
+
+def test_jumps_are_nested_and_have_their_own_settings(tmp_path: Path) -> None:
+    text = "Host gate1\n  User g1\n  HostName 10.0.0.1\nHost web1\n  ProxyJump gate1,bob@gate2:2222\n"
+    last = way(tmp_path, text, Target("web1")).jump
+    assert last is not None
+    assert (last.host, last.port, last.user) == ("gate2", 2222, "bob")
+    assert last.jump is not None
+    assert (last.jump.host, last.jump.port, last.jump.user) == ("10.0.0.1", 22, "g1")
+    assert last.jump.jump is None
+
+
+def test_a_jump_for_all_hosts_does_not_lead_to_itself(tmp_path: Path) -> None:
+    found = way(tmp_path, "", Target("web1"), Defaults(jump="gate"))
+    assert found.jump is not None
+    assert found.jump.host == "gate"
+    assert found.jump.jump is None
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("yes", "strict"), ("ask", "strict"), ("accept-new", "accept-new"), ("no", "accept-new")],
+)
+def test_strict_host_key_checking(tmp_path: Path, word: str, expected: str) -> None:
+    assert way(tmp_path, f"StrictHostKeyChecking {word}\n", Target("a")).host_keys == expected
+    strict = Defaults(host_keys="strict")
+    assert way(tmp_path, f"StrictHostKeyChecking {word}\n", Target("a"), strict).host_keys == "strict"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Port x\n",
+        "Port 0\n",
+        'User "open\n',
+        "Match host\n",
+        "Include config\n",
+        "ProxyJump a,b,c,d,e,f,g,h,i\n",
+    ],
+)
+def test_what_cannot_be_meant_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError):
+        way(tmp_path, text, Target("web1"))
+
+
+@given(st.text(alphabet='HostMatcInlude PrtUs=*?!"%#\n\t\\12', max_size=200))
+def test_any_text_is_a_configuration_or_a_settings_error(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    file = tmp_path_factory.mktemp("config") / "config"
+    file.write_text(text)
+    with suppress(SettingsError):
+        read([file]).lookup(Subject("host", "me"))
+
+
+def test_a_long_configuration_costs_little_per_host(tmp_path: Path) -> None:
+    text = "".join(f"Host h{n}\n  Port {n % 60000 + 1}\n" for n in range(3000)) + "Host *\n  User all\n"
+    file = tmp_path / "config"
+    file.write_text(text)
+    config = read([file])
+    assert config.lookup(Subject("h2999", "me")) == {"port": ["3000"], "user": ["all"]}
+    assert len(config._others) == 1  # all but the last are found by name
