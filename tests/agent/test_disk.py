@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import mmap
 import os
 import subprocess
@@ -197,6 +198,9 @@ def test_deleted_files_that_take_no_room_are_left_out(section: MakeSection, tmp_
 
 
 def test_a_process_that_writes_is_named_to_root(section: MakeSection, tmp_path: Path) -> None:
+    mount = mounts.holding(mounts.read(Host()), str(tmp_path))
+    if mount and mount.type == "tmpfs":
+        pytest.skip("what is written to memory is not written to storage")
     first = disk.sample(Host())
     with (tmp_path / "written").open("wb") as file:
         file.write(b"x" * 8 * MEBIBYTE)
@@ -298,6 +302,24 @@ def test_a_hung_mount_costs_one_second_and_the_rest_is_measured(section: MakeSec
     assert result["ours"] is False
 
 
+@FULL
+@pytest.mark.full
+def test_the_whole_agent_passes_by_a_hung_log_directory(tmp_path: Path) -> None:
+    point = tmp_path / "logs"
+    point.mkdir()
+
+    def measure() -> Any:
+        command = [sys.executable, "-m", "fleet_agent", "--interval", "0.1", "--log-root", str(point)]
+        with fuse.hung(point, "server:/export"):
+            return json.loads(subprocess.check_output(command, timeout=60))
+
+    snapshot = own_mounts.inside(measure)
+    hung = volume(checked(snapshot["disk"]["data"]), point)
+    assert hung.hung
+    assert {snapshot[step]["status"] for step in ("disk", "logs", "reach")} <= {"ok", "partial"}
+    assert str(point) not in snapshot["logs"]["data"]["roots"]
+
+
 HOLD = """
 import os, sys
 file = open(sys.argv[1], "ab")
@@ -348,7 +370,8 @@ def test_inodes_used_up_while_there_is_room(section: MakeSection, tmp_path: Path
                     (point / str(number)).touch()
             except OSError:
                 pass
-            return disk.collect(section())
+            data: dict[str, Any] = disk.collect(section())
+            return data
 
     fact = volume(checked(own_mounts.inside(measure)), point)
     assert (fact.inodes_free, fact.inodes_used_percent) == (0, 100.0)
@@ -364,7 +387,8 @@ def test_an_ext4_that_turned_read_only_by_an_error(section: MakeSection, tmp_pat
     def measure() -> dict[str, Any]:
         with own_mounts.ext4(point, options="errors=remount-ro") as name:
             Path(f"/sys/fs/ext4/{name}/trigger_fs_error").write_text("test")
-            return disk.collect(section())
+            data: dict[str, Any] = disk.collect(section())
+            return data
 
     fact = volume(checked(own_mounts.inside(measure)), point)
     assert fact.read_only
