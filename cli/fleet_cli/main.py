@@ -19,7 +19,6 @@ from fleet_cli.commands import (
     scan,
     schedule,
     show,
-    trends,
     watch,
     why,
 )
@@ -37,7 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (scan, why, show, history, trends, diff, hosts, metrics, watch, schedule):
+for command in (scan, why, show, history, diff, hosts, metrics, watch, schedule):
     app.command(command.__name__.rpartition(".")[2], epilog=command.EXAMPLE)(command.command)
 for group in (agent, db, config):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
@@ -71,7 +70,7 @@ def run() -> None:
 def _explain(fault: BaseException) -> int:
     """Say in one sentence what happened, and choose the exit code."""
     if isinstance(fault, typer.TyperException):
-        fault.show()
+        fault.show()  # type: ignore[attr-defined]  # every one that a command line can raise has it
         return exits.USAGE
     if isinstance(fault, (KeyboardInterrupt, typer.Abort)):
         _say("interrupted")
@@ -81,9 +80,7 @@ def _explain(fault: BaseException) -> int:
         return exits.USAGE if isinstance(fault, UsageError) else exits.FAULT
     if os.environ.get("FLEET_DEBUG"):
         raise fault
-    _say(
-        f"a fault of fleet itself: {type(fault).__name__}: {fault}. FLEET_DEBUG=1 shows where; please report it"
-    )
+    _say(f"a fault of fleet itself (FLEET_DEBUG=1 shows where): {type(fault).__name__}: {fault}")
     return exits.FAULT
 
 

@@ -41,7 +41,8 @@ def systemd_units(command: Sequence[str], at: str) -> dict[str, str]:
             "# 1 to 3 are findings, not faults of the sweep.\nSuccessExitStatus=1 2 3\n"
         ),
         f"{UNIT}.timer": (
-            f"[Unit]\nDescription=Scan the fleet every night\n\n[Timer]\nOnCalendar=*-*-* {hour:02}:{minute:02}:00\n"
+            "[Unit]\nDescription=Scan the fleet every night\n\n"
+            f"[Timer]\nOnCalendar=*-*-* {hour:02}:{minute:02}:00\n"
             "RandomizedDelaySec=60\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n"
         ),
     }

@@ -62,10 +62,10 @@ def _news(rows: list[scan.Row], known: dict[str, set[str]]) -> list[Text]:
                 lines.append(
                     Text.assemble("  ", severity, f"  {plain(row.host, 60)}: {plain(finding.message)}")
                 )
-        for gone in sorted((before or set()) - now) if row.answered else ():
-            lines.append(
-                Text.assemble("  ", ("over", "green"), f"  {plain(row.host, 60)}: {plain(gone, 100)}")
-            )
+        lines += [
+            Text.assemble("  ", ("over", "green"), f"  {plain(row.host, 60)}: {plain(gone, 100)}")
+            for gone in (sorted((before or set()) - now) if row.answered else ())
+        ]
         if row.failure is not None:
             lines.append(Text(f"  NO ANSWER  {plain(row.host, 60)}: {row.failure.message}", style="magenta"))
         if row.answered:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from fleet_collector.store import HostSummary, SweepSummary
 from fleet_collector.wording import duration, moment
@@ -32,7 +33,7 @@ def missed_night(sweeps: Sequence[SweepSummary], now: float) -> str | None:
     for sweep in sweeps:
         days[int(sweep.started_at // (DAY * 1000))] = sweep.started_at / 1000
     starts = sorted(days.values())
-    gaps = [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(starts)]
     if len(gaps) < HABIT:
         return None
     usual = statistics.median(gaps)

@@ -15,7 +15,7 @@ def command(
     hosts: KnownHosts = None,
     unseen: Annotated[
         float | None,
-        typer.Option("--unseen", metavar="DAYS", min=0, help="Only those without an answer for so long."),
+        typer.Option("--unseen", metavar="DAYS", min=0, help="Only those silent for so long."),
     ] = None,
     format_: AsFormat = Format.TABLE,
     db: Database = None,

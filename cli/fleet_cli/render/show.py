@@ -69,7 +69,11 @@ def _findings(findings: Sequence[Finding]) -> list[RenderableType]:
         )
         if finding.next:
             lines.append(
-                Padding(Text.assemble(("next: ", "dim"), (plain(finding.next), "cyan")), (0, 0, 0, 4))
+                Padding(
+                    Text.assemble(("next: ", "dim"), (plain(finding.next), "cyan")),
+                    (0, 0, 0, 4),
+                    expand=False,
+                )
             )
     return lines
 

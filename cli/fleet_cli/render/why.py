@@ -56,10 +56,10 @@ def _cause(cause: Cause) -> list[RenderableType]:
             plain(cause.message, 600),
         ),
     ]
-    for line in _effects(cause.explains, cause.hosts):
-        lines.append(Padding(line, (0, 0, 0, 3)))
+    below = _effects(cause.explains, cause.hosts)
     if cause.next:
-        lines.append(Padding(Text.assemble(("next: ", "dim"), (plain(cause.next), "cyan")), (0, 0, 0, 3)))
+        below.append(Text.assemble(("next: ", "dim"), (plain(cause.next), "cyan")))
+    lines += [Padding(line, (0, 0, 0, 3), expand=False) for line in below]
     return lines
 
 
@@ -68,21 +68,24 @@ def _effects(effects: Sequence[Effect], hosts: Sequence[str]) -> list[Text]:
     by_message: dict[str, list[str]] = defaultdict(list)
     for effect in effects:
         by_message[effect.message].append(effect.host)
-    lines = []
-    for message, seen in list(by_message.items())[:MOST_EFFECTS]:
-        where = "" if set(seen) == set(hosts) else f"{plain(fold(seen), 100)}: "
-        lines.append(Text.assemble(("-> ", "dim"), where, plain(message)))
+    lines = [
+        Text.assemble(("-> ", "dim"), _where(seen, hosts), plain(message))
+        for message, seen in list(by_message.items())[:MOST_EFFECTS]
+    ]
     if len(by_message) > MOST_EFFECTS:
         lines.append(Text(f"-> and {len(by_message) - MOST_EFFECTS} more effects", style="dim"))
     return lines
 
 
+def _where(seen: Sequence[str], hosts: Sequence[str]) -> str:
+    return "" if set(seen) == set(hosts) else f"{plain(fold(seen), 100)}: "
+
+
 def _innocent(diagnosis: Diagnosis) -> list[Text]:
-    lines = []
-    for fine in diagnosis.fine:
-        lines.append(
-            Text.assemble(("fine ", "green"), f"{', '.join(fine.steps)} on {plain(fine.hosts_folded, 200)}")
-        )
+    lines = [
+        Text.assemble(("fine ", "green"), f"{', '.join(fine.steps)} on {plain(fine.hosts_folded, 200)}")
+        for fine in diagnosis.fine
+    ]
     for gap in diagnosis.not_measured:
         line = f"{gap.step} on {plain(gap.hosts_folded, 200)}: {plain(gap.reason)}"
         lines.append(Text.assemble(("not measured ", "magenta"), line))
