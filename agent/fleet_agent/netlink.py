@@ -46,8 +46,8 @@ def blocks(protocol, kind, payload, dump=True):
                 if not size:
                     more = False
                     continue
-                flags = set(block[6::size] + block[7::size])  # both bytes: either may be the low one
-                interrupted |= any(flag & _DUMP_INTERRUPTED for flag in flags)
+                marks = set(block[6::size] + block[7::size])  # both bytes: either may be the low one
+                interrupted |= any(mark & _DUMP_INTERRUPTED for mark in marks)
                 yield size, block
             more = more and dump
     if interrupted:

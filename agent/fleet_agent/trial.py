@@ -112,8 +112,8 @@ class Trial(object):
         kind = socket.SOCK_STREAM if self.tcp else socket.SOCK_DGRAM
         try:
             channel = socket.socket(family, kind)
-        except OSError as fault:
-            self._record(fault.errno, address)
+        except OSError as refusal:
+            self._record(refusal.errno, address)
             return
         self.sockets[channel.fileno()] = (channel, family, address)
         channel.setblocking(False)
