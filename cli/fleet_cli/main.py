@@ -33,6 +33,7 @@ app = typer.Typer(
     epilog="Start with: fleet scan hosts.txt, then fleet why, fleet show HOST, fleet history HOST",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich's help costs as much CPU as all else of a start
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

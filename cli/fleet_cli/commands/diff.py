@@ -24,7 +24,10 @@ def command(
     db: Database = None,
     config: Config = None,
 ) -> None:
-    """Show what changed since a host was last well; for several hosts, what the sick ones share."""
+    """Show what changed since a host was well.
+
+    For several hosts also what the sick ones share and the well ones do not.
+    """
     from fleet_cli import database, known, settings, when
     from fleet_cli.render import data, diff, terminal
     from fleet_collector import comparison

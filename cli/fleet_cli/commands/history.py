@@ -34,7 +34,10 @@ def command(
     db: Database = None,
     config: Config = None,
 ) -> None:
-    """Show numbers over time: sparkline, summary, trend; without --metric the main ones at a glance."""
+    """Show numbers over time, with their trend.
+
+    Without --metric the main ones at a glance; `fleet metrics` lists all.
+    """
     from fleet_cli import database, histories, known, settings, when
     from fleet_cli.render import data, history, terminal
 

@@ -21,7 +21,10 @@ def command(
     db: Database = None,
     config: Config = None,
 ) -> None:
-    """List the hosts that were scanned: state, last answer, failures since; and whether a night was missed."""
+    """List hosts: state, last answer, failures since.
+
+    Says so, too, when the nightly sweep did not run.
+    """
     import time
 
     from fleet_cli import database, known, settings

@@ -8,7 +8,7 @@ EXAMPLE = "Example: fleet metrics --format csv"
 
 
 def command(format_: AsFormat = Format.TABLE) -> None:
-    """List the numbers that are kept of every scan, with unit and meaning."""
+    """List the numbers that are kept."""
     from fleet_cli.render import data, terminal
     from fleet_collector.metrics import METRICS
 

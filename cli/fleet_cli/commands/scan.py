@@ -60,7 +60,10 @@ def command(
     db: Database = None,
     config: Config = None,
 ) -> None:
-    """Ask every host the ten questions at once, judge the answers, and keep them."""
+    """Ask every host the ten questions at once.
+
+    The answers are judged, kept as history, and summed up in a table: what is wrong comes first.
+    """
     from fleet_cli import scanning, settings
     from fleet_cli.reporting import report
 

@@ -29,7 +29,10 @@ def command(
     db: Database = None,
     config: Config = None,
 ) -> None:
-    """Print (or install) what scans the hosts every night and is silent unless something is wrong."""
+    """Print or install a nightly scan.
+
+    It is silent unless something is wrong.
+    """
     import os
     import sys
     from pathlib import Path

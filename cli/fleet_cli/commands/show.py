@@ -20,7 +20,10 @@ def command(
     db: Database = None,
     config: Config = None,
 ) -> None:
-    """Show one host: what is wrong on top, then the ten steps."""
+    """Show one host, the ten steps.
+
+    What is wrong stands on top, each with the next command to type.
+    """
     import time
 
     from fleet_cli import database, known, settings, when

@@ -29,7 +29,10 @@ def command(
     db: Database = None,
     config: Config = None,
 ) -> None:
-    """Scan the hosts again and again, and print what changes; every look is history like any other."""
+    """Scan again and again, print what changes.
+
+    Every look is history like any other.
+    """
     from fleet_cli import scanning, settings, watching, when
 
     asked = scanning.Asked(

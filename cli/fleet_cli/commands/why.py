@@ -22,7 +22,10 @@ def command(
     db: Database = None,
     config: Config = None,
 ) -> None:
-    """Name the causes, ranked and folded over hosts, from the last scan of each."""
+    """Name the few causes behind all symptoms.
+
+    They come from the last scan of each host, ranked, the same cause on many hosts as one.
+    """
     from fleet_cli import asking, database, exits, known, settings, when
     from fleet_cli.render import data, documents, terminal, why
     from fleet_collector import archive
