@@ -38,13 +38,14 @@ CALM = Pressure(
 IDENTITY = Identity(
     hostname="web1", boot_id="boot-1", uptime_seconds=40 * DAY, machine_id="m1", clock_synchronised=True
 )
+PERCENT = CpuPercent(
+    busy=12.0, user=9.0, nice=0.0, system=3.0, idle=87.0, iowait=1.0, irq=0.0, softirq=0.0, steal=0.0
+)
 CPU = Cpu(
     cores=4,
     usable_cores=4.0,
     interval_seconds=1.0,
-    percent=CpuPercent(
-        busy=12.0, user=9.0, nice=0.0, system=3.0, idle=87.0, iowait=1.0, irq=0.0, softirq=0.0, steal=0.0
-    ),
+    percent=PERCENT,
     load1=0.4,
     load5=0.5,
     load15=0.5,
@@ -184,7 +185,7 @@ DATA: dict[str, Any] = {
 
 def snapshot(at: float = NOW, /, **changes: Any) -> Snapshot:
     """A healthy host but for ``changes``: a step's data, a Section, or None for a step that did not arrive."""
-    steps = {step: Section(status="ok", data=data) for step, data in DATA.items()}
+    steps: dict[str, Any] = {step: Section(status="ok", data=data) for step, data in DATA.items()}
     for step, change in changes.items():
         steps[step] = (
             change if change is None or isinstance(change, Section) else Section(status="ok", data=change)

@@ -66,7 +66,6 @@ def _owner(port: WantedPort, listeners: list[Listener]) -> Iterator[Finding]:
         f"{port.name} is held by {holder_of(holder)} and not by {port.owner}",
         then=_look(port.port),
         protocol=port.protocol,
-        port=port.port,
         owner=port.owner,
         **listener_evidence(holder),
     )

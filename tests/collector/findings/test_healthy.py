@@ -117,9 +117,7 @@ QUIET: dict[str, dict[str, Any]] = {
             top=[CpuProcess(pid=5, name="gzip", core_percent=100, machine_percent=1.6, started_at=NOW - 900)],
         )
     },
-    "a busy second without load": {
-        "cpu": but(hosts.CPU, percent=but(hosts.CPU.percent, busy=99.0, idle=1.0))
-    },
+    "a busy second without load": {"cpu": but(hosts.CPU, percent=but(hosts.PERCENT, busy=99.0, idle=1.0))},
     "load that is over": {"cpu": but(hosts.CPU, load1=1.0, load5=12.0, load15=14.0)},
     "a small machine": {"memory": but(hosts.MEMORY, total_bytes=490 * MIB, available_bytes=200 * MIB)},
     "swap full of idle pages": {

@@ -79,7 +79,7 @@ def test_the_threshold_of_an_application_is_settable() -> None:
 
 
 def percent(**changes: Any) -> Any:
-    return but(hosts.CPU.percent, **changes) if hosts.CPU.percent else None
+    return but(hosts.PERCENT, **changes)
 
 
 WAITING = Pressure(some_avg10=60.0, some_avg60=50.0, full_avg10=40.0, full_avg60=10.0)
