@@ -52,7 +52,7 @@ def sawtooth(period_days: float, to_nothing: bool) -> str:
     return (
         f"rotates {every(period_days)}"
         if to_nothing
-        else f"falls back {every(period_days)}, its troughs level"
+        else f"falls back {every(period_days)}, its troughs do not rise"
     )
 
 

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 
 DAY_S = 86_400.0
+YEAR_9999 = 253_402_300_800.0
+# No count and no size comes near these; beyond them squares overflow or vanish.
+MOST, LEAST = 1e60, 1e-60
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,12 @@ class Samples:
 
 
 def clean(at: Sequence[float], values: Sequence[float]) -> Samples:
-    """Drop what is not a number, sort by time, and average values that share a time."""
+    """Drop what is no number or no time of this era, sort by time, average values that share a time."""
     time = np.asarray(at, dtype=np.float64)
     value = np.asarray(values, dtype=np.float64)
-    finite = np.isfinite(time) & np.isfinite(value)
-    time, value = time[finite], value[finite]
+    usable = (time >= 0.0) & (time < YEAR_9999) & (np.abs(value) <= MOST)  # false for NaN, too
+    time, value = time[usable], value[usable]
+    value = np.where(np.abs(value) < LEAST, 0.0, value)
     if time.size and np.all(np.diff(time) > 0):
         return Samples(time, value)
     time, slot = np.unique(time, return_inverse=True)

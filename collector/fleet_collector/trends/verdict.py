@@ -106,7 +106,7 @@ def _verdict(growth: Growth, samples: Samples, falls: tuple[Reset, ...], limit: 
         why = reasons.growing(
             slope, bent, int(samples.at.size), samples.span_days, troughs=window.teeth is not None
         )
-    elif window.runs is not None and window.teeth is not None and seen.kind == "level":
+    elif window.runs is not None and window.teeth is not None:
         why = _sawtooth(samples, window.runs)
     else:
         why = reasons.quiet(seen.kind, seen.since, seen.steps, seen.removed, slope)
