@@ -335,6 +335,16 @@ def cancelled(stage: Stage = "connect") -> Failure:
     )
 
 
+def worker_lost() -> Failure:
+    """The process of fleet that had the host ended before it was done."""
+    return Failure(
+        kind="cancelled",
+        stage="connect",
+        message="The process of fleet that asked this host was killed.",
+        hint="Is this machine short of memory? Scan this host again, with fewer --processes.",
+    )
+
+
 def internal(stage: Stage, error: BaseException) -> HostError:
     """Something nobody thought of; it must cost this host alone."""
     return _error(
