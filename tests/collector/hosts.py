@@ -184,7 +184,7 @@ DATA: dict[str, Any] = {
 
 
 def snapshot(at: float = NOW, /, **changes: Any) -> Snapshot:
-    """A healthy host but for ``changes``: a step's data, a Section, or None for a step that did not arrive."""
+    """A healthy host but for ``changes``: a step's data, a Section, or None where it did not arrive."""
     steps: dict[str, Any] = {step: Section(status="ok", data=data) for step, data in DATA.items()}
     for step, change in changes.items():
         steps[step] = (

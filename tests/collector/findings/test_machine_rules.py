@@ -30,9 +30,15 @@ from tests.collector.hosts import DAY, NOW, but, only, rules, subject
 
 def hog(**changes: Any) -> CpuProcess:
     usual: dict[str, Any] = {
-        "pid": 812, "name": "java", "unit": "shop.service", "core_percent": 240.0, "machine_percent": 60.0,
-        "threads": 40, "started_at": NOW - 9, "nice": 0,
-    }  # fmt: skip
+        "pid": 812,
+        "name": "java",
+        "unit": "shop.service",
+        "core_percent": 240.0,
+        "machine_percent": 60.0,
+        "threads": 40,
+        "started_at": NOW - 9,
+        "nice": 0,
+    }
     return CpuProcess(**(usual | changes))
 
 
@@ -320,8 +326,15 @@ def unit(**changes: Any) -> Services:
 
 def test_a_failed_unit_with_its_last_words() -> None:
     log = ["shop[9]: cannot open /etc/shop.conf", "systemd[1]: shop.service: Failed with result 'exit-code'."]
-    facts = unit(active="failed", sub="failed", result="exit-code", exit_code="exited", exit_status=3,
-                 since=NOW - 720, log=log)  # fmt: skip
+    facts = unit(
+        active="failed",
+        sub="failed",
+        result="exit-code",
+        exit_code="exited",
+        exit_status=3,
+        since=NOW - 720,
+        log=log,
+    )
     finding = only(subject(services=facts))
     assert (finding.rule, finding.severity, finding.subject) == ("services.failed", "warning", "shop")
     assert finding.message == "shop failed 12 min ago: exit status 3 (shop[9]: cannot open /etc/shop.conf)"

@@ -117,9 +117,15 @@ COVERED = Rotation(covered=True, rule="/etc/logrotate.d/shop", period="daily", l
 
 def log(**changes: Any) -> Logs:
     usual: dict[str, Any] = {
-        "path": "/srv/shop/shop.log", "size_bytes": 3 * GIB, "mount": "/", "device": "8:1", "inode": 7,
-        "modified_at": NOW - 5, "growth_bytes_per_second": 0.0, "writer": WRITER,
-    }  # fmt: skip
+        "path": "/srv/shop/shop.log",
+        "size_bytes": 3 * GIB,
+        "mount": "/",
+        "device": "8:1",
+        "inode": 7,
+        "modified_at": NOW - 5,
+        "growth_bytes_per_second": 0.0,
+        "writer": WRITER,
+    }
     return Logs(files=[LogFile(**(usual | changes))])
 
 
