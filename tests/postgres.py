@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -72,7 +72,7 @@ class Cluster:
                 start_new_session=True,
             )
         self.pid = process.pid
-        _wait_until_up(self.url, process, self.directory / "log")
+        _wait_until_up(process, self.directory)
         _PROCESSES[self.pid] = process
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
@@ -133,16 +133,13 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    import psycopg
-
+def _wait_until_up(process: subprocess.Popen[bytes], directory: Path) -> None:
+    """Wait until the server says so itself: the eighth line of its postmaster.pid."""
     deadline = time.monotonic() + 60
-    while True:
-        try:
-            psycopg.connect(url, connect_timeout=5).close()
-        except psycopg.OperationalError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(log.read_text(encoding="utf-8", errors="replace")) from None
-            time.sleep(0.05)
-        else:
-            return
+    said: list[str] = []
+    while not (len(said) > 7 and said[0] == str(process.pid) and said[7].strip() == "ready"):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError((directory / "log").read_text(encoding="utf-8", errors="replace"))
+        time.sleep(0.02)
+        with suppress(FileNotFoundError):
+            said = (directory / "data" / "postmaster.pid").read_text(encoding="utf-8").splitlines()
