@@ -72,7 +72,7 @@ def read(
 def _chosen(database: Database, hosts: Sequence[str], words: Sequence[str]) -> list[SeriesKey]:
     asked = [word.partition(":")[::2] for word in words] or [(metric, "") for metric in GLANCE]
     for metric, _ in asked:
-        check("metric", metric, lambda: METRICS)
+        check("metric", metric, METRICS)
     every = store.series(database, hosts, {metric for metric, _ in asked})
     chosen: dict[SeriesKey, None] = {}
     for metric, label in asked:
@@ -80,7 +80,7 @@ def _chosen(database: Database, hosts: Sequence[str], words: Sequence[str]) -> l
         if words and not found:
             labels = {key.label for key in every if key.metric == metric}
             if labels:
-                check(f"{METRICS[metric].labelled} of {metric}", label, lambda labels=labels: labels)
+                check(f"{METRICS[metric].labelled} of {metric}", label, labels)
             raise UsageError(f"{metric} was not measured on {', '.join(hosts[:5])}")
         chosen.update(dict.fromkeys(found))
     return list(chosen)

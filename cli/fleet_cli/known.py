@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from fleet_collector import inventory, store
@@ -65,8 +65,8 @@ def _one(found: list[str] | None, word: str) -> str:
     return found[0]
 
 
-def check(what: str, word: str, known: Callable[[], Iterable[str]]) -> None:
+def check(what: str, word: str, known: Iterable[str]) -> None:
     """Refuse a word that is not among the known ones, with the nearest names; raises UsageError."""
-    every = list(known())
+    every = list(known)
     if word not in every:
         raise UsageError(f"there is no {what} {word!r}{nearest(word, every)}")

@@ -19,6 +19,7 @@ from fleet_cli.commands import (
     scan,
     schedule,
     show,
+    trends,
     watch,
     why,
 )
@@ -37,7 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (scan, why, show, history, diff, hosts, metrics, watch, schedule):
+for command in (scan, why, show, history, trends, diff, hosts, metrics, watch, schedule):
     app.command(command.__name__.rpartition(".")[2], epilog=command.EXAMPLE)(command.command)
 for group in (agent, db, config):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])

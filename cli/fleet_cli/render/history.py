@@ -11,15 +11,14 @@ from rich.text import Text
 
 from fleet_cli.histories import History
 from fleet_cli.render import terminal
+from fleet_cli.render.amounts import told, value
 from fleet_cli.render.sparkline import sparkline
 from fleet_cli.when import iso
-from fleet_collector.trends import Trend
-from fleet_collector.wording import duration, moment, number, percent, plain, size
+from fleet_collector.wording import moment, plain
 
 COLUMNS = ("host", "metric", "label", "unit", "at", "value")
 CHANGE_COLUMNS = ("host", "at", "kind", "subject", "before", "after")
 LAST = 10  # points written out below a sparkline
-SURE = 0.5
 
 
 def document(histories: Sequence[History]) -> dict[str, Any]:
@@ -56,17 +55,6 @@ def points(histories: Sequence[History]) -> list[dict[str, Any]]:
         for history in histories
         for at, value in zip(history.at, history.values, strict=True)
     ]
-
-
-def value(amount: float, unit: str) -> str:
-    """A number in its unit, as a person says it."""
-    if unit == "bytes":
-        return size(amount)
-    if unit == "percent":
-        return percent(amount)
-    if unit == "seconds":
-        return duration(amount)
-    return number(amount)
 
 
 def page(histories: Sequence[History], *, glance: bool) -> RenderableType:
@@ -127,32 +115,6 @@ def _trend(history: History) -> Text:
         return Text("not looked for in a number of this kind", style="dim")
     style = "yellow" if history.trend.trending else ""
     return Text(told(history.trend, history.limit, history.metric.unit), style=style)
-
-
-def told(trend: Trend, limit: float | None, unit: str) -> str:
-    """``grows 1.1 GiB a day, 97 % sure; meets its limit of 50 GiB in 6 to 11 days``."""
-    if not trend.trending:
-        return plain(trend.reason)
-    sure = f"{plain(trend.reason)}, {percent(100 * trend.confidence)} sure"
-    if limit is None:
-        return f"{sure}; it has no limit"
-    return f"{sure}; limit {value(limit, unit)} {reached(trend)}"
-
-
-def reached(trend: Trend) -> str:
-    """When a trend meets its limit: always a range, never a bare date."""
-    low, high = trend.eta_low, trend.eta_high
-    if low is None:
-        return "not in sight"
-    if high is not None and high <= 0:
-        return "reached now"
-    if high is None:
-        return f"not before {_span(low)}"
-    return f"in {_span(low)} to {_span(high)}"
-
-
-def _span(days: float) -> str:
-    return duration(max(days, 0) * 86400) if days else "now"
 
 
 def _last(history: History) -> RenderableType:

@@ -1,0 +1,50 @@
+"""fleet trends: what is creeping up anywhere."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fleet_cli.options import AsFormat, Config, Database, ExitZero, Format, KnownHosts, Quiet, Since, Until
+
+EXAMPLE = "Example: fleet trends --since 60d; fleet trends --explain web1 disk_used_bytes:/var"
+
+
+def command(
+    hosts: KnownHosts = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option("--metric", "-m", metavar="METRIC", help="Only this; several with several -m."),
+    ] = None,
+    since: Since = "60d",
+    until: Until = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="HOST METRIC[:LABEL]: why one series is believed to rise, or not."),
+    ] = False,
+    format_: AsFormat = Format.TABLE,
+    quiet: Quiet = False,
+    exit_zero: ExitZero = False,
+    db: Database = None,
+    config: Config = None,
+) -> None:
+    """Show what is creeping up, first what breaks first.
+
+    Logs, disks, memory, descriptors, TIME_WAIT: judged with their cycles, dated only where a limit is real.
+    """
+    from fleet_cli import database, exits, settings, surveying
+    from fleet_cli.render import data, terminal, trends
+
+    span = surveying.span(since, until)
+    with database.connect(db, settings.load(config)) as opened:
+        if explain:
+            terminal.out().print(trends.explanation(surveying.one(opened, hosts or [], span)))
+            return
+        found = surveying.survey(opened, hosts, metric, span)
+    if format_ is not Format.TABLE:
+        data.emit(format_, "trends", trends.COLUMNS, trends.rows(found.survey), "")
+    elif found.survey.rising or not quiet:
+        terminal.out().print(trends.page(found.survey, found.hindsight, span, quiet=quiet))
+    if not exit_zero:
+        raise typer.Exit(exits.of(one.severity for one in found.survey.rising))

@@ -1,0 +1,58 @@
+"""From the words of ``fleet trends`` to a survey of stored series."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fleet_cli import histories, known, when
+from fleet_cli.histories import History
+from fleet_collector import hindsight, outlook, store
+from fleet_collector.errors import UsageError
+from fleet_collector.metrics import METRICS
+from fleet_collector.store import Database
+
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surveyed:
+    """What rises now, and how far off earlier forecasts were."""
+
+    survey: outlook.Survey
+    hindsight: hindsight.Hindsight
+
+
+def span(since: str | None, until: str | None) -> Span:
+    """The window in seconds since the epoch."""
+    end = time.time() if until is None else when.parse(until)
+    return (0.0 if since is None else when.parse(since, end)), end
+
+
+def survey(
+    database: Database, words: Sequence[str] | None, metrics: Sequence[str] | None, window: Span
+) -> Surveyed:
+    """Look at all series, and keep what was foretold; raises UsageError for unknown hosts and metrics."""
+    for metric in metrics or ():
+        known.check("metric", metric, METRICS)
+    start, end = (round(at * 1000) for at in window)
+    found = outlook.survey(
+        database, known.names(database, words), metrics or None, since=start, until=end + 1
+    )
+    store.save_forecasts(database, outlook.foretold([*found.rising, *found.watch]))
+    return Surveyed(survey=found, hindsight=hindsight.hindsight(database, end))
+
+
+def one(database: Database, words: Sequence[str], window: Span) -> History:
+    """The one series that ``HOST METRIC[:LABEL]`` names; raises UsageError if it is not one."""
+    if len(words) != 2:
+        raise UsageError(
+            "--explain wants a host and a metric: fleet trends --explain web1 disk_used_bytes:/var"
+        )
+    hosts = known.names(database, [words[0]]) or []
+    found = histories.read(database, hosts, [words[1]], *window)
+    if len(found) > 1:
+        labels = ", ".join(history.name for history in found[:5])
+        raise UsageError(f"{words[1]} is several series; name one: {labels}")
+    return found[0]
