@@ -262,7 +262,8 @@ def judged_of(number: int, snapshot: Snapshot) -> Judged:
 def show(diagnosis: Diagnosis) -> None:
     for cause in diagnosis.causes[:5]:
         print(
-            f"{cause.rank}. {cause.severity} {cause.rule}: {len(cause.hosts)} hosts, explains {len(cause.explains)}"
+            f"{cause.rank}. {cause.severity} {cause.rule}: {len(cause.hosts)} hosts,"
+            f" explains {len(cause.explains)}"
         )
 
 

@@ -119,7 +119,11 @@ def busy(subject: Subject) -> Iterator[Finding]:
 
 
 def load(subject: Subject) -> Iterator[Finding]:
-    """More tasks than cores for minutes; where the CPU idles at it, they wait and do not compute."""
+    """More tasks than cores for minutes; where the CPU idles at it, they wait and do not compute.
+
+    Where it idles and nothing waits either, the load is a memory of what is over; and batch work
+    (nice) may fill a machine without being in anybody's way.
+    """
     cpu = facts(subject.snapshot.cpu)
     if cpu is None or cpu.load5 is None:
         return
@@ -129,31 +133,37 @@ def load(subject: Subject) -> Iterator[Finding]:
     severity = level(lasting / cores, limits.cpu_load_per_core, limits.cpu_load_critical_per_core)
     if severity == "ok":
         return
-    idle = cpu.percent.idle + cpu.percent.iowait if cpu.percent else None
-    waits = idle is not None and idle >= 50
-    reason = (
-        f" while the CPU is {percent(idle or 0)} idle: tasks wait ({cpu.blocked or 0} blocked)"
-        if waits
-        else f", busy with {culprits(cpu)}"
-        if culprits(cpu)
-        else ""
-    )
+    share = cpu.percent
+    idle = share.idle + share.iowait if share else 0.0
+    waits = idle >= 50
+    pressure = (cpu.pressure.some_avg60 if cpu.pressure else None) or 0.0
+    over = waits and cpu.blocked == 0 and pressure < 50
+    batch = share is not None and share.nice >= 50
     yield found(
         "cpu.load",
-        severity,
+        "ok" if over or batch else severity,
         "load",
-        f"Load {number(cpu.load5)} over 5 min on {several(round(cores), 'core')}{reason}",
+        f"Load {number(cpu.load5)} over 5 min on {several(round(cores), 'core')}{_of_load(cpu, idle)}",
         then="ps -eo state,pid,user,wchan:30,args | grep '^[RD]' | head -20",
         load1=cpu.load1,
         load5=cpu.load5,
         load15=cpu.load15,
         cores=cores,
-        idle_percent=idle,
-        iowait_percent=cpu.percent.iowait if cpu.percent else None,
+        idle_percent=idle if share else None,
+        iowait_percent=share.iowait if share else None,
         blocked=cpu.blocked,
         waiting=waits,
         names=[process.name for process in (cpu.top or ())[:3]],
     )
+
+
+def _of_load(cpu: Cpu, idle: float) -> str:
+    """What the tasks that make the load do at this moment."""
+    if idle < 50:
+        return f", busy with {culprits(cpu)}" if culprits(cpu) else ""
+    if cpu.blocked:
+        return f" while the CPU is {percent(idle)} idle: tasks wait ({cpu.blocked} blocked)"
+    return f", though the CPU is {percent(idle)} idle now"
 
 
 def iowait(subject: Subject) -> Iterator[Finding]:

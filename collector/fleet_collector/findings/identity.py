@@ -87,7 +87,9 @@ def kernel_messages(subject: Subject) -> Iterator[Finding]:
     """Known trouble in the kernel's log since the last scan; of each kind one finding."""
     identity = facts(subject.snapshot.identity)
     for message in (identity.kernel_messages if identity else None) or ():
-        if message.kind not in TOLD_ELSEWHERE and message.last_at is not None:
+        if message.kind in TOLD_ELSEWHERE or message.last_at is None:
+            continue
+        if not _left_device(subject, message.last or ""):
             yield _kernel_message(subject, message, message.last_at)
 
 
@@ -95,7 +97,7 @@ def _kernel_message(subject: Subject, message: KernelMessage, last_at: float) ->
     severity, meaning = MESSAGES.get(message.kind, ("warning", message.kind.replace("_", " ")))
     return found(
         "identity.kernel_message",
-        "ok" if last_at < subject.since or _left_device(subject, message.last or "") else severity,
+        severity if last_at >= subject.since else "ok",
         message.kind,
         f"The kernel's log tells of {meaning}, {several(message.count, 'time')} in a day, last "
         f"{ago(last_at, subject.now)}: {short(message.last or '', 120)}",

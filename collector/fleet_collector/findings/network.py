@@ -8,7 +8,7 @@ from fleet_collector.findings.finding import Finding, Severity, found, level
 from fleet_collector.findings.past import facts
 from fleet_collector.findings.subject import Subject
 from fleet_collector.findings.words import listed, quoted, short
-from fleet_collector.snapshot.network import Interface, Network
+from fleet_collector.snapshot.network import Interface, Lookup, Network
 from fleet_collector.wording import number, percent
 
 LINK_LOCAL = ("fe80:", "169.254.")
@@ -50,11 +50,7 @@ def default_route(subject: Subject) -> Iterator[Finding]:
         return
     if subject.snapshot.network is not None and "default_routes" in subject.snapshot.network.notes:
         return
-    outward = [
-        interface.name
-        for interface in network.interfaces or ()
-        if interface.up and interface.kind not in QUIET_KINDS and own_addresses(interface)
-    ]
+    outward = _outward(network)
     previous = subject.past.previous
     had = bool(previous and previous.default_routes)
     if outward or had:
@@ -66,6 +62,19 @@ def default_route(subject: Subject) -> Iterator[Finding]:
             then="ip route; ip -6 route",
             interfaces=outward,
         )
+
+
+def _outward(network: Network) -> list[str]:
+    """Interfaces with an address that others could reach; none on a host that was given no network."""
+    return [
+        interface.name
+        for interface in network.interfaces or ()
+        if interface.up and interface.kind not in QUIET_KINDS and own_addresses(interface)
+    ]
+
+
+def _is_local(lookup: Lookup) -> bool:
+    return lookup.server.startswith(("127.", "::1"))
 
 
 def gateway(subject: Subject) -> Iterator[Finding]:
@@ -134,7 +143,7 @@ def duplex(subject: Subject) -> Iterator[Finding]:
 
 
 def resolver(subject: Subject) -> Iterator[Finding]:
-    """Name servers that do not answer."""
+    """Name servers that do not answer; on a host without any network that is no wonder."""
     network = facts(subject.snapshot.network)
     lookups = network.resolver.lookups if network and network.resolver else []
     silent = [lookup for lookup in lookups if not lookup.ok]
@@ -142,11 +151,12 @@ def resolver(subject: Subject) -> Iterator[Finding]:
         return
     servers = listed(lookup.server for lookup in silent)
     every = len(silent) == len(lookups)
+    alone = network is not None and not _outward(network) and not any(map(_is_local, silent))
     text = "No name server answers" if every and len(lookups) > 1 else "The name server does not answer"
     reasons = listed(short(lookup.error or "no answer", 60) for lookup in silent)
     yield found(
         "network.resolver",
-        "critical" if every else "warning",
+        "ok" if alone else "critical" if every else "warning",
         servers,
         f"{text}: {servers} ({reasons})",
         then=f"cat /etc/resolv.conf; dig +time=2 +tries=1 @{silent[0].server} localhost",

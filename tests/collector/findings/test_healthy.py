@@ -15,7 +15,7 @@ from fleet_collector.snapshot.fact import Process
 from fleet_collector.snapshot.identity import KernelMessage
 from fleet_collector.snapshot.logs import Journal, LogFile, Logrotate, Logs, Rotation
 from fleet_collector.snapshot.memory import MemoryProcess
-from fleet_collector.snapshot.network import Network, Route
+from fleet_collector.snapshot.network import Lookup, Network, Resolver, Route
 from fleet_collector.snapshot.processes import BlockedTask, FdProcess, ProcessGroup, ThreadProcess, Zombies
 from fleet_collector.snapshot.services import Unit
 from tests.collector import hosts
@@ -174,6 +174,13 @@ QUIET: dict[str, dict[str, Any]] = {
                 Route(destination="default", gateway="fd00::1", interface="eth0"),
             ],
             neighbours=None,
+        )
+    },
+    "a name server that a host without network cannot ask": {
+        "network": Network(
+            interfaces=(hosts.NETWORK.interfaces or [])[:1],
+            default_routes=[],
+            resolver=Resolver(lookups=[Lookup(server="10.0.0.2", ok=False, error="Network is unreachable")]),
         )
     },
     "retransmits of a handful of segments": {
