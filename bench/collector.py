@@ -3,8 +3,8 @@
     python bench/collector.py [--hosts 1000] [--agent stub|real] [--peers-python PYTHON] [--processes N]
 
 Every host is an address of 127.0.0.0/8. Each tool is a process of its own; its CPU is that of the process
-and all its children (wait4), never the server's. With ``--agent stub`` hosts print a recorded
-snapshot, so that agents do not take the CPU that the collector is to have; parallel-ssh, clush and ssh run ``true``.
+and all its children (wait4), never the server's. With ``--agent stub`` hosts print a recorded snapshot, so
+that agents do not take the CPU that the collector is to have; parallel-ssh, clush and ssh run ``true``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -168,3 +170,39 @@ def test_a_long_configuration_costs_little_per_host(tmp_path: Path) -> None:
     config = read([file])
     assert config.lookup(Subject("h2999", "me")) == {"port": ["3000"], "user": ["all"]}
     assert len(config._others) == 1  # all but the last are found by name
+
+
+CONFIGURATIONS = [
+    "Host web*\n  HostName %h.example.com\n  User deploy\n  Port 2222\n"
+    "Host *\n  User other\n  IdentityFile /keys/%r@%h\n",
+    "Host !web1 *\n  User not\nMatch host *.internal\n  Port 99\nMatch originalhost web1\n  ProxyJump bob@gate:2200\n",
+    "User=eq\nPort = 2022\nHost db web1\n  HostKeyAlias alias\n  StrictHostKeyChecking accept-new\n",
+    "Match user root\n  Port 7\nMatch !user root\n  Port 8\nMatch exec true originalhost web?\n  User late\n",
+    "Host web1\n  HostName 10.0.0.1\nMatch final host 10.0.0.1\n  Port 5\nHost web1\n  Port 6\n",
+    "Host web1\n  IdentityFile /a\n  IdentityFile /b\nHost *\n  IdentityFile /c\n  ProxyCommand nc %h %p\n",
+]
+
+
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="needs OpenSSH's ssh as the oracle")
+@pytest.mark.parametrize("text", CONFIGURATIONS)
+def test_ssh_itself_reads_the_same_out_of_it(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "config"
+    file.write_text(text)
+    login = [] if "User" in text else ["-l", "me"]
+    command = ["ssh", "-G", "-F", str(file), *login, "web1"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+    theirs: dict[str, list[str]] = {}
+    for line in told.splitlines():
+        keyword, _, value = line.partition(" ")
+        theirs.setdefault(keyword, []).append(value)
+    ours = way(tmp_path, text, Target("web1", user="me" if login else None), Defaults())
+    assert ours.host == theirs["hostname"][0]
+    assert str(ours.port) == theirs["port"][0]
+    assert ours.user == theirs["user"][0]
+    if ours.identity.chosen:
+        assert [str(path) for path in ours.identity.files] == [
+            value.replace("%r", ours.user).replace("%h", ours.host) for value in theirs["identityfile"]
+        ]
+    jump = ours.jump and f"{ours.jump.user}@{ours.jump.host}:{ours.jump.port}"
+    assert jump == theirs.get("proxyjump", [None])[0]
+    assert ours.known_as == theirs.get("hostkeyalias", [ours.host])[0]

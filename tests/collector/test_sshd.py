@@ -184,6 +184,33 @@ async def test_a_host_without_python_is_told_as_such(tmp_path: Path) -> None:
     assert "python3:" in failure.message
 
 
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")  # of short DH keys
+@pytest.mark.parametrize(
+    "algorithms",
+    [
+        {"KexAlgorithms": "diffie-hellman-group14-sha256", "Ciphers": "aes256-ctr", "MACs": "hmac-sha2-256"},
+        {"KexAlgorithms": "diffie-hellman-group14-sha1", "Ciphers": "aes128-ctr", "MACs": "hmac-sha1"},
+        {"KexAlgorithms": "ecdh-sha2-nistp521", "Ciphers": "chacha20-poly1305@openssh.com"},
+    ],
+)
+async def test_servers_that_know_old_algorithms_only(tmp_path: Path, algorithms: dict[str, str]) -> None:
+    with sshd(tmp_path / "old", {**QUICK, **algorithms}) as old:
+        (outcome,) = await scan([Target("127.0.7.60", port=old.port)], options(old, tmp_path, "127.0.7.60"))
+    assert outcome.failure is None
+
+
+async def test_the_known_key_is_asked_for_where_the_host_has_several(tmp_path: Path) -> None:
+    directory = tmp_path / "two"
+    directory.mkdir()
+    other = new_key(directory / "host_ecdsa", "ecdsa")
+    with sshd(directory, {**QUICK, "PidFile": f"none\nHostKey {other}"}) as two:
+        ssh = options(two, tmp_path)
+        public = other.with_suffix(".pub").read_text()
+        (tmp_path / "known_hosts").write_text(f"[127.0.7.61]:{two.port} {public}")
+        (outcome,) = await scan([Target("127.0.7.61", port=two.port)], ssh)
+    assert outcome.failure is None
+
+
 async def test_max_startups_is_lived_through(tmp_path: Path) -> None:
     with sshd(tmp_path / "few", {**QUICK, "MaxStartups": "2:50:6"}) as few:
         names = [f"127.0.8.{last}" for last in range(1, 25)]

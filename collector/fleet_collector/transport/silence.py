@@ -1,11 +1,16 @@
-"""asyncssh's logging, put out: it formats text for each packet before it asks whether anybody reads it."""
+"""asyncssh's logging, put out (it formats text for each packet before it asks whether anybody reads it), and
+warnings about algorithms that only the host's owner can change.
+"""
 
 from __future__ import annotations
 
 import logging
+import warnings
 
 from asyncssh.logging import SSHLogger
+from cryptography.utils import CryptographyDeprecationWarning
 
+warnings.filterwarnings("ignore", category=CryptographyDeprecationWarning)  # of an old server's algorithms
 logging.getLogger("asyncssh").setLevel(logging.CRITICAL + 1)
 
 

@@ -26,7 +26,7 @@ from fleet_collector.transport.known_hosts import KnownHosts, record
 from fleet_collector.transport.limits import Limits
 from fleet_collector.transport.program import Program
 from fleet_collector.transport.resolve import Address, Resolver
-from fleet_collector.transport.route import Algorithms, Defaults, Route, route
+from fleet_collector.transport.route import Algorithms, Defaults, Identity, Route, route
 from fleet_collector.transport.session import Answer, Session, run
 
 _END_SECONDS = 0.5  # for programs that were told to end
@@ -84,7 +84,12 @@ class Ssh:
 
     async def prepare(self, targets: Iterable[Target]) -> None:
         """Work out all routes and read all keys: faults of the configuration and passphrases come first."""
-        identities = {self.route(target).identity: None for target in targets}
+        identities: dict[Identity, None] = {}
+        for target in targets:
+            way: Route | None = self.route(target)
+            while way is not None:
+                identities[way.identity] = None
+                way = way.jump
         for identity in identities:
             await self.keyring.offered(identity)
 
