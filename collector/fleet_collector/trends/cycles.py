@@ -22,9 +22,10 @@ DAILY_SIGMAS = 4.0  # by how much a daily profile must explain more than chance
 
 @dataclass(frozen=True)
 class Daily:
-    """A profile over the day around its own mean, at equally spaced hours UTC."""
+    """A profile over the day around its own mean, at equally spaced hours UTC, and its standard error."""
 
     profile: Floats
+    error: float = 0.0
 
     def at(self, at: Floats) -> Floats:
         """Height above the line."""
@@ -106,7 +107,8 @@ def find_daily(at: Floats, y: Floats) -> Daily | None:
     if ratio < 1.0 + DAILY_SIGMAS * np.sqrt(2.0 / (nodes - 1)):
         return None
     profile = weight[knots : knots + nodes] - weight[knots : knots + nodes].mean()
-    return Daily(profile * _usual_amplitude(at, cycle @ profile, left))
+    error = float(np.sqrt(after / freedom * nodes / y.size))
+    return Daily(profile * _usual_amplitude(at, cycle @ profile, left), error)
 
 
 def _weekly_column(at: Floats, x: Floats, y: Floats) -> Floats:

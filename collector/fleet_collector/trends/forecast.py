@@ -8,27 +8,37 @@ import numpy as np
 
 from fleet_collector.trends.cycles import Cycle
 from fleet_collector.trends.growth import Growth, fitted
+from fleet_collector.trends.hypotheses import PACE
 from fleet_collector.trends.samples import DAY_S, Floats
 from fleet_collector.trends.window import Window
 
 # Nine equally likely parts of a normal distribution, each by its middle.
 QUANTILES = np.array([-1.593, -0.967, -0.589, -0.282, 0.0, 0.282, 0.589, 0.967, 1.593])
+# The same in another order, for an error that has nothing to do with the slope's.
+UNRELATED = QUANTILES[[4, 8, 1, 6, 2, 0, 7, 3, 5]]
 MOST_EXPLANATIONS = 16
+MOST_GROWTH = 50.0  # e to that power is beyond any limit
 LOOKS_AHEAD = 97  # every two hours for eight days is as fine as a forecast of days needs
 
 
 @dataclass(frozen=True)
 class Paths:
-    """Lines or parabolas on from the last sample (unit of the values, days), without cycles."""
+    """Lines, parabolas and exponentials on from the last sample (unit of the values; days).
+
+    A path with a `pace` is an exponential that grows by that share a day, one with a `bend` a parabola.
+    """
 
     level: Floats
     slope: Floats
     bend: Floats
+    pace: Floats
     weight: Floats
 
     def at(self, days: Floats) -> Floats:
         """The height of each path at its own days (paths x days)."""
-        return self.level[:, None] + (self.slope[:, None] + self.bend[:, None] * days) * days
+        level, slope, pace = self.level[:, None], self.slope[:, None], self.pace[:, None]
+        curved = slope / np.where(pace > 0.0, pace, 1.0) * np.expm1(np.minimum(pace * days, MOST_GROWTH))
+        return np.asarray(level + np.where(pace > 0.0, curved, (slope + self.bend[:, None] * days) * days))
 
     def days_to(self, height: float) -> Floats:
         """Days until each path first reaches a height; infinite if it never does."""
@@ -37,7 +47,22 @@ class Paths:
         root = np.sqrt(np.maximum(inside, 0.0))
         with np.errstate(divide="ignore", invalid="ignore"):
             days = 2.0 * room / (self.slope + root)
+            curved = np.log1p(self.pace * room / self.slope) / self.pace
+        days = np.where(self.pace > 0.0, curved, days)
         return np.where((self.slope > 0.0) & (inside >= 0.0), days, np.inf)
+
+    def with_exponentials(self) -> Paths:
+        """Give half the weight of each parabola that opens upwards to the exponential of its curvature."""
+        twin = np.flatnonzero((self.bend > 0.0) & (self.slope > 0.0))
+        weight = self.weight.copy()
+        weight[twin] *= 0.5
+        return Paths(
+            level=np.append(self.level, self.level[twin]),
+            slope=np.append(self.slope, self.slope[twin]),
+            bend=np.append(self.bend, np.zeros(twin.size)),
+            pace=np.append(self.pace, 2.0 * self.bend[twin] / self.slope[twin]),
+            weight=np.append(weight, weight[twin]),
+        )
 
 
 def forecast(growth: Growth, limit: float) -> tuple[float, float, float | None] | None:
@@ -58,7 +83,9 @@ def forecast(growth: Growth, limit: float) -> tuple[float, float, float | None] 
     days = np.where(reached.any(axis=1), first, np.maximum(paths.days_to(limit), start))
     days = np.where(np.isfinite(earliest), days, np.inf)
     if window.teeth is None:
-        return _interval(days, paths.weight)
+        between = float(ahead[1])  # when the cycle is looked at is how exactly its peak is known
+        early = np.maximum(days - between, 0.0)
+        return _interval(np.concatenate((early, days, days + between)), np.tile(paths.weight, 3))
     # Teeth keep no exact time: any one of a period after the earliest may be the first to reach the limit.
     period = window.teeth.period_s / DAY_S
     return _interval(np.concatenate((earliest, days, earliest + period)), np.tile(paths.weight, 3))
@@ -83,16 +110,18 @@ def _paths(growth: Growth) -> tuple[Paths, list[Cycle]]:
     if window.runs is not None and window.runs.resets == 1:
         level = level + taken[1]
     first = shape.layout.first[posterior.row[rows]]
-    squared = first == shape.column.shape[1] - 1
-    bend = np.where(squared, posterior.first[rows], 0.0)
+    swift = first == shape.column.shape[1] - 1
+    bend = np.where(swift, 0.5 * PACE * np.exp(PACE) * posterior.first[rows], 0.0)
     # The line turns about the middle of the window: a steeper one also ends higher.
     off = QUANTILES * posterior.slope_sd[rows, None]
+    peak_error = window.daily.error * UNRELATED if window.daily is not None else 0.0
     paths = Paths(
-        level=((level[:, None] + 0.5 * off) * window.scale + window.centre).ravel(),
+        level=((level[:, None] + 0.5 * off) * window.scale + window.centre + peak_error).ravel(),
         slope=((slope[:, None] + off) * window.scale / window.span_days).ravel(),
         bend=np.repeat(bend * window.scale / window.span_days**2, QUANTILES.size),
+        pace=np.zeros(off.size),
         weight=np.repeat(growth.share[rows], QUANTILES.size),
-    )
+    ).with_exponentials()
     cycles: list[Cycle] = [window.daily] if window.daily is not None else []
     if window.weekly is not None:
         cycles.append(replace(window.weekly, height=float(np.median(taken[-1])) * window.scale))

@@ -8,7 +8,7 @@ import numpy as np
 
 from fleet_collector.trends import cycles, noise
 from fleet_collector.trends.evidence import Posterior, weigh
-from fleet_collector.trends.hypotheses import KINDS, OF_TROUGHS, Shapes, shapes, step_places
+from fleet_collector.trends.hypotheses import OF_TROUGHS, Shapes, shapes, step_places
 from fleet_collector.trends.resets import Indices
 from fleet_collector.trends.samples import Floats
 from fleet_collector.trends.window import Window
@@ -42,12 +42,6 @@ class Growth:
     def material(self) -> float:
         """The least growth over the window that matters, in units of the window's scale."""
         return MATERIAL_SHARE * self.window.level
-
-    def by_kind(self) -> dict[str, float]:
-        """Posterior probability of each kind of explanation, the likeliest first."""
-        kind = self.shape.layout.kind[self.posterior.row]
-        total = np.bincount(kind, weights=self.posterior.weight, minlength=len(KINDS))
-        return {KINDS[k]: float(total[k]) for k in np.argsort(-total, kind="stable")}
 
 
 def judge(window: Window) -> Growth:

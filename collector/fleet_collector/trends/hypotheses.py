@@ -42,6 +42,7 @@ MOST_STEPS = 20
 BENDS = np.linspace(0.1, 0.75, 8)
 LEAST_BESIDE_BEND = 4  # samples on either side
 MEMORIES = np.array([1 / 24, 1 / 12, 1 / 7, 1 / 4])  # of a warm-up, as parts of the window
+PACE = 2.0  # of growth that accelerates: it is seven times as fast at the end of the window as at its start
 NONE = -1  # index of the column that is not there (the evidence appends an empty one)
 
 
@@ -60,7 +61,7 @@ class Layout:
 def layout(steps: int, bends: int, kinds: tuple[str, ...] = KINDS) -> Layout:
     """All explanations for a number of steps and of bends (columns in the order of `shapes`)."""
     sizes = (steps, bends, bends, bends * (bends - 1) // 2, MEMORIES.size, 1)
-    step, late, early, ramp, memory, square = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
+    step, late, early, ramp, memory, swift = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
     none = np.array([NONE])
     pairs = step[np.array(np.triu_indices(steps, 1))]
     members = {
@@ -73,7 +74,7 @@ def layout(steps: int, bends: int, kinds: tuple[str, ...] = KINDS) -> Layout:
         "early growth and step": (0, *_cross(early, step)),
         "line": (1, none, none),
         "late growth": (0, late, none),
-        "accelerating": (1, square, none),
+        "accelerating": (1, swift, none),
         "bend": (1, late, none),
         "line and step": (1, step, none),
         "line and two steps": (1, *pairs),
@@ -136,10 +137,15 @@ def shapes(x: Floats, steps: Floats, kinds: tuple[str, ...] = KINDS) -> Shapes:
         when - late,
         late[:, one] - late[:, two],
         1.0 - np.exp(-when / MEMORIES),
-        when * when,
+        np.expm1(PACE * when) / PACE,
     )
     place = np.concatenate((steps, bends, bends, bends[two], np.zeros(MEMORIES.size + 1)))
     end_slope = np.concatenate(
-        (np.zeros(steps.size), np.ones(bends.size), np.zeros(bends.size + one.size + MEMORIES.size), [2.0])
+        (
+            np.zeros(steps.size),
+            np.ones(bends.size),
+            np.zeros(bends.size + one.size + MEMORIES.size),
+            [np.exp(PACE)],
+        )
     )
     return Shapes(np.hstack(blocks), end_slope, place, steps.size, layout(steps.size, bends.size, kinds))
