@@ -17,6 +17,7 @@ from fleet_collector.snapshot.cpu import Cpu, CpuProcess
 from fleet_collector.wording import number, percent
 
 BATCH_NICE = 10
+LEADING_PERCENT = 25.0  # who uses this much of a busy machine is told as its subject
 YOUNG_SECONDS = 1.5  # born after the first sample: a burst by definition
 TOLERANCE_PERCENT = 6.0  # one thread on two cores can reach 50 % of the machine only in theory
 
@@ -103,10 +104,11 @@ def busy(subject: Subject) -> Iterator[Finding]:
     if at_work < subject.thresholds.cpu_busy_percent or not confirmed:
         return
     names = culprits(cpu)
+    first = max(cpu.top or (), key=lambda process: process.machine_percent, default=None)
     yield found(
         "cpu.busy",
         "warning",
-        "cpu",
+        first.name if first and first.machine_percent >= LEADING_PERCENT else "cpu",
         f"The CPU is {percent(cpu.percent.busy)} busy" + (f", most of it {names}" if names else ""),
         then="ps -eo pid,user,nice,pcpu,etime,args --sort=-pcpu | head -15",
         busy_percent=cpu.percent.busy,

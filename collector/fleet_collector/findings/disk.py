@@ -178,7 +178,8 @@ def _deleted(subject: Subject, files: list[DeletedFile], volume: Volume | None) 
     total = sum(file.size_bytes for file in files)
     share = 100 * total / volume.size_bytes if volume and volume.size_bytes else 0.0
     large = total >= limits.disk_deleted_bytes and (share >= 1 or volume is None)
-    if not large and not (total >= 16 * MIB and share >= limits.disk_deleted_percent):
+    alarming = large or (total >= 16 * MIB and share >= limits.disk_deleted_percent)
+    if not alarming and total < limits.disk_deleted_bytes:
         return
     what = (
         short(first.path)
@@ -187,7 +188,7 @@ def _deleted(subject: Subject, files: list[DeletedFile], volume: Volume | None) 
     )
     yield found(
         "disk.deleted",
-        "warning",
+        "warning" if alarming else "ok",
         first.path,
         f"{who(first)} keeps {size(total)} of deleted files open on"
         f" {short(first.mount or 'its volume')}: {what}",

@@ -122,6 +122,13 @@ def test_cpu(facts: dict[str, Any], expected: dict[str, str]) -> None:
     assert rules(subject(cpu=but(hosts.CPU, **facts))) == expected
 
 
+def test_a_busy_cpu_names_who_leads() -> None:
+    top = [hog(machine_percent=34.0, core_percent=136.0)]
+    finding = only(subject(cpu=but(hosts.CPU, load1=9.0, top=top, percent=percent(busy=100.0, idle=0.0))))
+    assert (finding.rule, finding.subject) == ("cpu.busy", "java")
+    assert finding.message == "The CPU is 100 % busy, most of it java (34 %)"
+
+
 def test_load_of_an_idle_cpu_is_told_as_waiting() -> None:
     finding = only(subject(cpu=but(hosts.CPU, load1=12.0, load5=9.0, blocked=11)))
     assert "while the CPU is 88 % idle: tasks wait (11 blocked)" in finding.message
