@@ -175,7 +175,8 @@ def test_a_long_configuration_costs_little_per_host(tmp_path: Path) -> None:
 CONFIGURATIONS = [
     "Host web*\n  HostName %h.example.com\n  User deploy\n  Port 2222\n"
     "Host *\n  User other\n  IdentityFile /keys/%r@%h\n",
-    "Host !web1 *\n  User not\nMatch host *.internal\n  Port 99\nMatch originalhost web1\n  ProxyJump bob@gate:2200\n",
+    "Host !web1 *\n  User not\nMatch host *.internal\n  Port 99\n"
+    "Match originalhost web1\n  ProxyJump bob@gate:2200\n",
     "User=eq\nPort = 2022\nHost db web1\n  HostKeyAlias alias\n  StrictHostKeyChecking accept-new\n",
     "Match user root\n  Port 7\nMatch !user root\n  Port 8\nMatch exec true originalhost web?\n  User late\n",
     "Host web1\n  HostName 10.0.0.1\nMatch final host 10.0.0.1\n  Port 5\nHost web1\n  Port 6\n",
