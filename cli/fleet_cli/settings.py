@@ -27,11 +27,10 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-import types
 import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import platformdirs
@@ -44,6 +43,8 @@ from fleet_collector.limits import Limits
 from fleet_collector.retention import Retention
 
 FILE = "fleet.toml"
+
+T = TypeVar("T")
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`(?: - at `\$\.?([^`]*)`)?")
 
 
@@ -126,49 +127,47 @@ def places() -> list[Path]:
 def parse(text: str) -> Settings:
     """Settings from TOML text; raises SettingsError that names the key and the nearest known one."""
     try:
-        settings = msgspec.convert(tomllib.loads(text), Settings)
-        for name, group in settings.group.items():
-            _check_group_thresholds(name, group)
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
         raise SettingsError(f"not TOML: {fault}") from fault
-    except msgspec.ValidationError as fault:
-        raise SettingsError(_explain(str(fault))) from fault
-    return settings
+    groups = _convert(document.pop("group", {}), dict[str, dict[str, Any]], "group")
+    settings = _convert(document, Settings)
+    return msgspec.structs.replace(
+        settings, group={name: _group(table, f"group.{name}") for name, table in groups.items()}
+    )
 
 
-def _check_group_thresholds(name: str, group: Group) -> None:
+def _group(table: dict[str, Any], place: str) -> Group:
+    group = _convert(table, Group, place)
+    _convert(group.thresholds, Thresholds, f"{place}.thresholds")
+    return group
+
+
+def _convert(value: object, kind: type[T], place: str = "") -> T:
+    """The checked value; SettingsError tells the place in the file."""
     try:
-        msgspec.convert(group.thresholds, Thresholds)
+        return msgspec.convert(value, kind)
     except msgspec.ValidationError as fault:
-        text = str(fault).replace("`$.", f"`$.group.{name}.thresholds.")
-        raise SettingsError(_explain(text, Thresholds)) from fault
+        raise SettingsError(_explain(str(fault), kind, place)) from fault
 
 
-def _explain(message: str, where: type[Struct] = Settings) -> str:
+def _explain(message: str, kind: type[object], place: str) -> str:
     unknown = _UNKNOWN.search(message)
     if not unknown:
-        return message.replace("`$.", "`")
-    key, path = unknown[1], unknown[2] or ""
-    known = _fields(where if where is not Settings else _at(Settings, path.split(".") if path else []))
+        return message.replace("`$.", f"`{place}.".replace("`.", "`"))
+    key, path = unknown[1], [part for part in (unknown[2] or "").split(".") if part]
+    known = _at(kind, path).__struct_fields__
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    place = f" in [{path}]" if path else ""
+    where = ".".join([*([place] if place else []), *path])
     hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(known)}"
-    return f"unknown key {key!r}{place}; {hint}"
+    return f"unknown key {key!r}{f' in [{where}]' if where else ''}; {hint}"
 
 
-def _fields(struct: type[Struct]) -> list[str]:
-    return list(struct.__struct_fields__)
-
-
-def _at(struct: type[Struct], path: Sequence[str]) -> type[Struct]:
-    """The struct that a path of keys leads to; ``group`` tables are keyed by name ("[...]" in messages)."""
+def _at(kind: type[Any], path: Sequence[str]) -> type[Struct]:
+    """The struct that a path of keys leads to."""
     for key in path:
-        hint = typing.get_type_hints(struct).get(key)
-        if isinstance(hint, type) and issubclass(hint, Struct):
-            struct = hint
-        elif typing.get_origin(hint) in {dict, types.GenericAlias}:
-            struct = typing.get_args(hint)[1]
-    return struct
+        kind = typing.get_type_hints(kind)[key]
+    return kind
 
 
 def as_toml(table: dict[str, Any], path: str = "") -> str:

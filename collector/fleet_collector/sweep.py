@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from fleet_collector.inventory import Target
 from fleet_collector.limits import Limits
 from fleet_collector.metrics import measure
 from fleet_collector.record import Record
-from fleet_collector.transport import SshOptions
+from fleet_collector.transport import Program, SshOptions
 
 TICK_SECONDS = 1.0
 
@@ -28,7 +28,7 @@ TICK_SECONDS = 1.0
 class Rules:
     """What is asked of a host and what it is judged by; hosts of the same groups share one."""
 
-    request: Request = field(default_factory=Request)
+    request: Request
     thresholds: Thresholds = field(default_factory=Thresholds)
     expected: Expected = field(default_factory=Expected)
 
@@ -100,13 +100,13 @@ async def sweep(
             await loop.run_in_executor(thread, writer.close)
 
 
-async def _outcomes(plan: Plan, stop: asyncio.Event) -> AsyncIterator[scan.Outcome]:
+async def _outcomes(plan: Plan, stop: asyncio.Event) -> AsyncGenerator[scan.Outcome]:
     if plan.local:
         for target in plan.targets:
             yield await scan.run_local(target, plan.rules(target).request, plan.limits)
         return
 
-    def program(target: Target) -> scan.Program:
+    def program(target: Target) -> Program:
         return scan.program(plan.rules(target).request)
 
     async with aclosing(

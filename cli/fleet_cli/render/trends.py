@@ -15,6 +15,7 @@ from fleet_cli.render.sparkline import sparkline
 from fleet_collector.folding import fold
 from fleet_collector.hindsight import Hindsight
 from fleet_collector.outlook import Outlook, Survey, folded
+from fleet_collector.trends import Trend
 from fleet_collector.wording import moment, number, percent, plain
 
 COLUMNS = (
@@ -108,14 +109,16 @@ def _cells(group: Sequence[Outlook]) -> tuple[Any, ...]:
         plain(where, 40) + (f" ({len(group)} hosts)" if len(group) > 1 else ""),
         plain(one.series.label, 50),
         now,
-        f"{_signed(trend.slope_per_day, unit)} ({value(trend.slope_low, unit)} to {value(trend.slope_high, unit)})",
+        _slope(trend, unit),
         percent(100 * trend.confidence),
         moment(trend.since)[:-6] if trend.since else "",
     )
 
 
-def _signed(amount: float, unit: str) -> str:
-    return ("+" if amount > 0 else "") + value(amount, unit)
+def _slope(trend: Trend, unit: str) -> str:
+    sign = "+" if trend.slope_per_day > 0 else ""
+    between = f"{value(trend.slope_low, unit)} to {value(trend.slope_high, unit)}"
+    return f"{sign}{value(trend.slope_per_day, unit)} ({between})"
 
 
 def _rest(survey: Survey, hindsight: Hindsight) -> list[Text]:
@@ -143,7 +146,7 @@ def explanation(history: History) -> RenderableType:
     head = Text.assemble((plain(history.host), "bold"), "  ", (plain(history.name), "bold"))
     trend = history.trend
     if trend is None or not history.at:
-        return Group(head, Text("no trend in a number of this kind, or nothing measured", style="dim"))
+        return Group(head, Text("no trend in such a number, or nothing measured", style="dim"))
     grid = terminal.table("", "")
     grid.add_row("measured", sparkline(history.at, history.values))
     if trend.line_at:

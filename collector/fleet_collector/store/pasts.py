@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
-
 from sqlalchemy import Select, and_, func, literal, select
 
 from fleet_collector.errors import SnapshotError
@@ -39,7 +37,7 @@ def pasts_of(database: Database, scan_ids: Iterable[int]) -> dict[str, Past]:
     )
 
 
-def _read(database: Database, anchors: Iterable[Select[Any]]) -> dict[str, Past]:
+def _read(database: Database, anchors: Iterable[Select[int, int]]) -> dict[str, Past]:
     found: dict[str, list[Glimpse]] = {}
     with database.reading() as connection:
         for anchor in anchors:
@@ -51,7 +49,7 @@ def _read(database: Database, anchors: Iterable[Select[Any]]) -> dict[str, Past]
     return {name: Past(glimpses=tuple(glimpses[-KEPT:])) for name, glimpses in found.items() if glimpses}
 
 
-def _glimpses(anchor: Select[Any]) -> Select[Any]:
+def _glimpses(anchor: Select[int, int]) -> Select[str, bytes]:
     """Select name and glimpse of each day's last scan before the anchor (host_id, before) of its host."""
     of = anchor.subquery()
     last = (

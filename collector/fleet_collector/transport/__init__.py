@@ -7,7 +7,7 @@ target ─────┴ route ─┬ known_hosts, keys, algorithms ─ connect
 
 from __future__ import annotations
 
-from fleet_collector.transport.limits import Limits
+from fleet_collector.limits import Limits
 from fleet_collector.transport.loop import run
 from fleet_collector.transport.program import Program
 from fleet_collector.transport.session import Answer

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 
 from fleet_collector import failures
-from fleet_collector.transport.limits import Limits
+from fleet_collector.limits import Limits
 from fleet_collector.transport.program import Program
 from fleet_collector.transport.session import Answer
 

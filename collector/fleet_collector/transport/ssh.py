@@ -23,7 +23,7 @@ from fleet_collector.transport.connection import Connection, Opening, options
 from fleet_collector.transport.explain import explain
 from fleet_collector.transport.keys import AskPassphrase, Keyring
 from fleet_collector.transport.known_hosts import KnownHosts, record
-from fleet_collector.transport.limits import Limits
+from fleet_collector.limits import Limits
 from fleet_collector.transport.program import Program
 from fleet_collector.transport.resolve import Address, Resolver
 from fleet_collector.transport.route import Algorithms, Defaults, Identity, Route, route
