@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, select
 
 from fleet_collector.record import Record
-from fleet_collector.store.bulk import Row, insert_new
+from fleet_collector.store.bulk import Row, insert_new, plain_rows
 from fleet_collector.store.database import Database
 from fleet_collector.store.parcel import Parcel, pack
 from fleet_collector.tables import Finding, Host, Sample, Scan, Series, Snapshot
@@ -134,9 +134,11 @@ def _series(connection: Connection, keys: set[tuple[int, str, str]]) -> dict[tup
     query = select(Series.host_id, Series.metric, Series.label, Series.id).where(
         Series.host_id.in_(sorted({host for host, _, _ in keys}))
     )
-    known = {(host, metric, label): number for host, metric, label, number in connection.execute(query)}
+    known = {(host, metric, label): number for host, metric, label, number in plain_rows(connection, query)}
     missing = sorted(keys - known.keys())
     if missing:
         insert_new(connection, Series.__table__, ("host_id", "metric", "label"), missing)
-        known = {(host, metric, label): number for host, metric, label, number in connection.execute(query)}
+        known = {
+            (host, metric, label): number for host, metric, label, number in plain_rows(connection, query)
+        }
     return known

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select, text
 
-from fleet_collector.store.bulk import chunks
+from fleet_collector.store.bulk import chunks, plain_rows
 from fleet_collector.store.database import Database
 from fleet_collector.tables import Host, Sample, Scan, Series
 
@@ -55,7 +55,7 @@ def series(
     with database.reading() as connection:
         for some in [None] if names is None else chunks(sorted(set(names)), AT_ONCE):
             chosen = query if some is None else query.where(Host.name.in_(some))
-            found += [SeriesKey(*row) for row in connection.execute(chosen)]
+            found += [SeriesKey(*row) for row in plain_rows(connection, chosen)]
     return sorted(found, key=lambda key: key[1:])
 
 
@@ -81,7 +81,7 @@ def points(database: Database, series_id: int, *, since: int = 0, until: int = E
         .order_by(Sample.at)
     )
     with database.reading() as connection:
-        rows = connection.execute(query).all()
+        rows = plain_rows(connection, query)
     return Points([row[0] for row in rows], [row[1] for row in rows])
 
 
@@ -92,16 +92,11 @@ def histories(
 
     Whole histories of a thousand series are in memory at once, so that any number of them can be read.
     """
-    import numpy as np
-
     read = _from_sqlite if database.is_sqlite else _from_postgresql
     for some in chunks(sorted(set(series_ids)), SERIES_AT_ONCE):
         with database.reading() as connection:
-            rows = read(connection, some, since, until)
-        numbers, starts = np.unique(rows["series_id"], return_index=True)
-        for number, start, end in zip(numbers, starts, [*starts[1:], len(rows)], strict=True):
-            part = rows[start:end]
-            yield History(int(number), part["at"].astype(np.int64), part["value"].astype(np.float64))
+            found = read(connection, {"some": some, "since": since, "until": until})
+        yield from found
 
 
 def latest_values(database: Database, names: Iterable[str]) -> dict[str, dict[tuple[str, str], float]]:
@@ -121,46 +116,48 @@ def latest_values(database: Database, names: Iterable[str]) -> dict[str, dict[tu
     found: dict[str, dict[tuple[str, str], float]] = {}
     with database.reading() as connection:
         for some in chunks(sorted(set(names)), AT_ONCE):
-            for host, metric, label, value in connection.execute(query.where(Host.name.in_(some))):
+            for host, metric, label, value in plain_rows(connection, query.where(Host.name.in_(some))):
                 found.setdefault(host, {})[metric, label] = value
     return found
 
 
-def _from_sqlite(connection: Connection, some: list[int], since: int, until: int) -> NDArray[Any]:
+def _from_sqlite(connection: Connection, values: dict[str, Any]) -> list[History]:
     import numpy as np
 
     statement = text(
         "SELECT series_id, at, value FROM sample WHERE series_id IN :some AND at >= :since AND at < :until "
         "ORDER BY series_id, at"
     ).bindparams(bindparam("some", expanding=True))
-    result = connection.execute(statement, {"some": some, "since": since, "until": until})
-    cursor = result.cursor
-    rows = cursor.fetchall() if cursor is not None else []  # plain tuples: Row objects would double the time
-    return np.fromiter(rows, dtype=[("series_id", "i8"), ("at", "i8"), ("value", "f8")], count=len(rows))
+    plain = plain_rows(connection, statement, values)
+    if not plain:
+        return []
+    rows = np.fromiter(plain, dtype=[("series_id", "i8"), ("at", "i8"), ("value", "f8")], count=len(plain))
+    numbers, starts = np.unique(rows["series_id"], return_index=True)
+    return [
+        History(int(number), part["at"].copy(), part["value"].copy())
+        for number, part in zip(numbers, np.split(rows, starts[1:]), strict=True)
+    ]
 
 
-def _from_postgresql(connection: Connection, some: list[int], since: int, until: int) -> NDArray[Any]:
-    """Read by binary COPY, whose rows of three fixed numbers are an array as they stand.
-
-    The format: PostgreSQL manual, COPY, "Binary Format": a header of 19 bytes, then for each row the number
-    of fields and each field with its length, all big-endian; at the end the number -1.
-    """
+def _from_postgresql(connection: Connection, values: dict[str, Any]) -> list[History]:
+    """Let the server string the points of each series together: a row a series, not a row a point."""
     import numpy as np
 
-    row = [
-        ("n", ">i2"),
-        ("l1", ">i4"),
-        ("series_id", ">i4"),
-        ("l2", ">i4"),
-        ("at", ">i8"),
-        ("l3", ">i4"),
-        ("value", ">f8"),
-    ]
-    statement = (
-        "COPY (SELECT series_id, at, value FROM sample WHERE series_id = ANY(%s) AND at >= %s AND at < %s "
-        "ORDER BY series_id, at) TO STDOUT (FORMAT BINARY)"
-    )
+    statement = """
+        SELECT series_id, string_agg(int8send(at), ''::bytea), string_agg(float8send(value), ''::bytea)
+        FROM (
+            SELECT series_id, at, value FROM sample
+            WHERE series_id = ANY(%(some)s) AND at >= %(since)s AND at < %(until)s ORDER BY series_id, at
+        ) AS point
+        GROUP BY series_id ORDER BY series_id
+    """
     driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(statement, (some, since, until)) as copy:
-        content = b"".join(copy)
-    return np.frombuffer(content, dtype=np.dtype(row), offset=19, count=(len(content) - 21) // 34)
+    with driver.cursor(binary=True) as cursor:
+        return [
+            History(
+                number,
+                np.frombuffer(at, dtype=">i8").astype(np.int64),
+                np.frombuffer(points, dtype=">f8").astype(np.float64),
+            )
+            for number, at, points in cursor.execute(statement, values)
+        ]
