@@ -72,11 +72,11 @@ def parse_loadavg(text):
 
 def percent(earlier, later):
     """The CpuPercent fact between two tick counts; iowait that runs backwards (proc(5)) is zero."""
-    used = [max(0, after - before) for before, after in zip(earlier, later)]
+    used = [max(0, later[mode] - earlier[mode]) for mode in range(len(MODES))]
     total = sum(used)
     if not total:
         return None
-    shares = {mode: round(100.0 * ticks / total, 2) for mode, ticks in zip(MODES, used)}
+    shares = {name: round(100.0 * used[mode] / total, 2) for mode, name in enumerate(MODES)}
     shares["busy"] = round(100.0 * (total - used[3] - used[4]) / total, 2)
     return shares
 
@@ -93,7 +93,7 @@ def top(rows, earlier, seconds):
 
 
 def _rates(earlier, stat, seconds):
-    shares = [percent(before, after) for before, after in zip(earlier["cores"], stat["cores"])]
+    shares = map(percent, earlier["cores"], stat["cores"])
     cores = [share for share in shares if share] if len(earlier["cores"]) == len(stat["cores"]) else []
     facts = {
         "percent": percent(earlier["cpu"], stat["cpu"]),

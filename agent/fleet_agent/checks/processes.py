@@ -1,6 +1,6 @@
 """Step 3: too many processes, or the wanted one dead."""
 
-from fleet_agent import cgroups, wanted
+from fleet_agent import cgroups
 from fleet_agent.table import TICKS_PER_SECOND
 
 TOP = 10
@@ -39,7 +39,9 @@ def collect(section):
     }
     facts.update(section.fact("open_files", _system_files, host) or {})
     if section.request["processes"]:
-        facts["wanted"] = [_wanted(section, name, pids) for name, pids in wanted.find(section)]
+        from fleet_agent.wanted import find
+
+        facts["wanted"] = [_wanted(section, name, pids) for name, pids in find(section)]
     return facts
 
 
