@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast check format bench bench-agent bench-collector bench-sockets bench-store bench-why bench-trends bench-start clean
+.PHONY: help install demo test test-fast check format bench bench-agent bench-sockets bench-store bench-why bench-trends bench-history bench-start clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,3 +42,37 @@ check: $(READY) ## format, lint, types, import order, the agent's Python version
 format: $(READY) ## format and mend what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+PEERS := $(VENV)-bench/bin/python
+
+$(PEERS): pyproject.toml
+	$(PYTHON) -m venv $(VENV)-bench
+	$(PEERS) -m pip install --quiet --upgrade 'pip>=25.1'
+	$(PEERS) -m pip install --quiet --group bench
+
+bench: $(READY) $(PEERS) ## the whole job beside parallel-ssh, clush, ansible and ssh, on one sshd (root)
+	$(BIN)/python bench/collector.py --peers-python $(PEERS)
+
+bench-agent: $(READY) ## what the agent costs a host
+	$(BIN)/python bench/agent.py
+
+bench-sockets: $(READY) ## counting 60,000 sockets beside psutil, ss and /proc/net/tcp (root)
+	$(BIN)/python bench/sockets.py
+
+bench-store: $(READY) ## saving and reading, SQLite and PostgreSQL
+	$(BIN)/python -m bench.store
+
+bench-why: $(READY) ## judging and joining 1,000 snapshots
+	$(BIN)/python bench/why.py
+
+bench-trends: $(READY) ## the trend benchmark beside predict_linear and Mann-Kendall
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python bench/trends.py
+
+bench-history: $(READY) ## trends over a fleet, history in a large database
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python bench/history.py
+
+bench-start: $(READY) ## what `fleet --help` costs beside the libraries it stands on
+	$(BIN)/python bench/start.py
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) $(VENV)-bench .demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
