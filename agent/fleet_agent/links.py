@@ -1,6 +1,6 @@
 """Network interfaces: state from Documentation/ABI/testing/sysfs-class-net, counters and addresses."""
 
-import socket
+import _socket as socket
 import sys
 
 from fleet_agent import routing

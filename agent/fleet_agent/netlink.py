@@ -4,10 +4,10 @@ An answer comes as blocks, each a run of messages of one length, so that 100,000
 struct.iter_unpack and byte slices rather than one message at a time.
 """
 
+import _socket as socket
+import _struct as struct
 import errno
 import os
-import socket
-import struct
 
 ROUTE, SOCK_DIAG, NETFILTER = 0, 4, 12  # protocols, linux/netlink.h
 HEADER_BYTES = 16
@@ -33,7 +33,8 @@ def blocks(protocol, kind, payload, dump=True):
     if not hasattr(socket, "AF_NETLINK"):
         raise OSError(errno.EOPNOTSUPP, "netlink is Linux's own")
     interrupted = False
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol) as channel:
+    channel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
+    try:
         channel.settimeout(_ANSWER_SECONDS)
         flags = _DUMP if dump else _REQUEST
         channel.sendto(_HEADER.pack(HEADER_BYTES + len(payload), kind, flags, 1, 0) + payload, (0, 0))
@@ -50,6 +51,8 @@ def blocks(protocol, kind, payload, dump=True):
                 interrupted |= any(mark & _DUMP_INTERRUPTED for mark in marks)
                 yield size, block
             more = more and dump
+    finally:
+        channel.close()
     if interrupted:
         raise ListingChangedError
 

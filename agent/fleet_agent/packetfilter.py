@@ -1,6 +1,6 @@
 """The packet filter by nf_tables' own netlink (linux/netfilter/nf_tables.h): no program, no rule text."""
 
-import struct
+import _struct as struct
 
 from fleet_agent import netlink
 

@@ -3,9 +3,9 @@
 A thread would hang with it when the program ends; a child can be killed and forgotten.
 """
 
+import _signal as signal
+import _socket as socket
 import os
-import signal
-import socket
 import time
 
 ADDRESSES_MOST = 4

@@ -1,7 +1,7 @@
 """Addresses, next hops and neighbours of the live machine, from rtnetlink(7)."""
 
-import socket
-import struct
+import _socket as socket
+import _struct as struct
 
 from fleet_agent import netlink
 

@@ -4,10 +4,10 @@ A connection is a row (state, local port, remote, receive queue, inode): ports a
 network order until they are counted, ``remote`` is destination port, source and destination address in one.
 """
 
-import struct
+import _struct as struct
 import sys
+from _socket import AF_INET, AF_INET6, inet_ntop
 from collections import namedtuple
-from socket import AF_INET, AF_INET6, inet_ntop
 
 from fleet_agent import netlink
 

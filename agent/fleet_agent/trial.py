@@ -1,8 +1,8 @@
 """One host:port being tried over TCP or UDP, without waiting."""
 
+import _socket as socket
 import errno
 import os
-import socket
 import sys
 import time
 
@@ -185,8 +185,11 @@ class Trial(object):
 
 def has_source(family, place):
     """Whether the machine has any address to reach a place from; UDP does not share TCP's local ports."""
-    with socket.socket(family, socket.SOCK_DGRAM) as channel:
+    channel = socket.socket(family, socket.SOCK_DGRAM)
+    try:
         return channel.connect_ex(place) == 0
+    finally:
+        channel.close()
 
 
 def _send(channel, port):

@@ -1,8 +1,8 @@
 """Step 5: network configuration."""
 
+import _socket as socket
 import os
 import select
-import socket
 import time
 
 from fleet_agent import dns, links, packetfilter, routing
