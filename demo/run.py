@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from server import NAME
-
 ROOT = Path(__file__).resolve().parent.parent
 DIRECTORY = ROOT / ".demo"
+NAME = "this-machine"
 
 
 def _own_server_answers() -> bool:
@@ -33,7 +32,7 @@ def _own_server_answers() -> bool:
 
 @contextmanager
 def _server() -> Iterator[None]:
-    program = [sys.executable, str(ROOT / "demo" / "server.py"), str(DIRECTORY)]
+    program = [sys.executable, str(ROOT / "demo" / "server.py"), str(DIRECTORY), NAME]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdin is not None  # noqa: S101
         assert server.stdout is not None  # noqa: S101

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
+import typer
+
 from fleet_collector import inventory, store
 from fleet_collector.errors import UsageError
 from fleet_collector.store import Database, ScanSummary
@@ -37,6 +39,9 @@ def _named(word: str, known: list[str]) -> list[str]:
         meant = [target.name for target in inventory.read([word], sys.stdin.buffer)]
         scanned = set(known)
         matching = [name for name in meant if name in scanned]
+        missing = len(meant) - len(matching)
+        if matching and missing:
+            typer.echo(f"fleet: {missing} of the {len(meant)} hosts of {word} were never scanned", err=True)
     if not matching:
         raise UsageError(f"{word!r} was never scanned{nearest(word, known)}")
     return matching
