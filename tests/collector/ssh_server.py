@@ -63,11 +63,16 @@ class Server:
 
 async def shell(process: Process) -> None:
     """Run the command with /bin/sh, as sshd does."""
+    await run(process, process.command or "true")
+
+
+async def run(process: Process, command: str) -> None:
+    """Run a command with /bin/sh in place of the one that was asked for."""
     stdin = await process.stdin.read()
     child = await asyncio.create_subprocess_exec(
         "/bin/sh",
         "-c",
-        process.command or "true",
+        command,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -20,6 +20,8 @@ TAKEN = re.compile(r"address (is )?already in use|EADDRINUSE", re.IGNORECASE)
 PORT = re.compile(r"(?:[:\s]|port[ =])(\d{1,5})\b")
 TOO_MANY_FILES = re.compile(r"too many open files|EMFILE|ENFILE", re.IGNORECASE)
 KILL_SECONDS = 120.0
+RECOVERY_SECONDS = 600.0  # restarts with growing pauses are over by then
+CLOCK_SECONDS = 5.0  # the kernel's log and systemd tell time each in their own way
 
 
 def out_of_memory(case: Case) -> Iterator[Link]:
@@ -27,14 +29,19 @@ def out_of_memory(case: Case) -> Iterator[Link]:
     for kill in case.of("memory.oom"):
         pids = set(kill.get("pids") or ())
         for unit in case.of(*DOWN):
-            same_unit = kill.get("unit") is not None and bare(str(kill.get("unit"))) == bare(
-                str(unit.get("unit"))
-            )
-            if same_unit or unit.get("main_pid") in pids or _killed_then(kill, unit):
+            if unit.get("main_pid") in pids or _same_unit(kill, unit) or _killed_then(kill, unit):
                 yield Link(kill, unit)
         yield from (
             Link(kill, process) for process in case.of(*GONE) if process.get("name") == kill.get("name")
         )
+
+
+def _same_unit(kill: Symptom, unit: Symptom) -> bool:
+    """Killed in this unit, and not so long before it went down that it had recovered meanwhile."""
+    if kill.get("unit") is None or bare(str(kill.get("unit"))) != bare(str(unit.get("unit"))):
+        return False
+    at, since = kill.get("at"), unit.get("since")
+    return at is None or since is None or -CLOCK_SECONDS <= since - at <= RECOVERY_SECONDS
 
 
 def _killed_then(kill: Symptom, unit: Symptom) -> bool:
@@ -42,7 +49,7 @@ def _killed_then(kill: Symptom, unit: Symptom) -> bool:
     violent = unit.get("result") == "oom-kill" or (
         unit.get("exit_code") == "killed" and unit.get("exit_status") == 9
     )
-    return violent and at is not None and since is not None and -5 <= since - at <= KILL_SECONDS
+    return violent and at is not None and since is not None and -CLOCK_SECONDS <= since - at <= KILL_SECONDS
 
 
 def crowded_out(case: Case) -> Iterator[Link]:

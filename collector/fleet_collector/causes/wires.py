@@ -6,7 +6,9 @@ import ipaddress
 from collections.abc import Iterator
 
 from fleet_collector.causes.case import Case, Link, Symptom, every, shared
+from fleet_collector.findings.network import unanswered
 from fleet_collector.findings.past import facts
+from fleet_collector.snapshot.network import Route
 
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 FAR = ("reach.filtered", "reach.unreachable", "reach.slow", "reach.denied")
@@ -33,6 +35,41 @@ def way_out(case: Case) -> Iterator[Link]:
         addresses = _addresses(effect)
         if addresses and not any(_within(address, near) for address in addresses):
             yield from every(causes, [effect])
+
+
+def silent_router(case: Case) -> Iterator[Link]:
+    """The agent's own probes found the router dead: before them, nothing may have asked for its address."""
+    told = {gateway.get("gateway"): gateway for gateway in case.of("network.gateway")}
+    for effect in case.of(*FAR):
+        address = str(effect.get("address") or "")
+        route = _route(case, address) if effect.get("gateway_failed") else None
+        if route is not None and route.gateway:
+            dead = Symptom(case.host, unanswered(route, "critical"))
+            yield Link(told.setdefault(route.gateway, dead), effect)
+
+
+def _route(case: Case, address: str) -> Route | None:
+    """The route that packets for an address take: the narrowest, of these the one of the lowest metric."""
+    network = facts(case.judged.snapshot.network) if case.judged.snapshot else None
+    best: Route | None = None
+    key = (-1, 0)
+    for route in (*(network.routes or ()), *(network.default_routes or ())) if network else ():
+        subnet = _destination(route)
+        if (
+            subnet is not None
+            and _within(address, [subnet])
+            and (subnet.prefixlen, -(route.metric or 0)) > key
+        ):
+            best, key = route, (subnet.prefixlen, -(route.metric or 0))
+    return best
+
+
+def _destination(route: Route) -> Subnet | None:
+    everywhere = "::/0" if ":" in (route.gateway or "") else "0.0.0.0/0"
+    try:
+        return ipaddress.ip_network(everywhere if route.destination == "default" else route.destination)
+    except ValueError:
+        return None
 
 
 def names(case: Case) -> Iterator[Link]:
@@ -71,4 +108,4 @@ def _within(address: str, networks: list[Subnet]) -> bool:
     return any(parsed in network for network in networks)
 
 
-LINKS = (carrier, way_out, names)
+LINKS = (carrier, way_out, silent_router, names)
