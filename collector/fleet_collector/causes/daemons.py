@@ -40,6 +40,8 @@ def _same_unit(kill: Symptom, unit: Symptom) -> bool:
     """Killed in this unit, and not so long before it went down that it had recovered meanwhile."""
     if kill.get("unit") is None or bare(str(kill.get("unit"))) != bare(str(unit.get("unit"))):
         return False
+    if unit.get("active") == "inactive" and unit.get("result") == "success":
+        return False  # it ended well
     at, since = kill.get("at"), unit.get("since")
     return at is None or since is None or -CLOCK_SECONDS <= since - at <= RECOVERY_SECONDS
 

@@ -8,7 +8,7 @@ from fleet_collector.findings.finding import Finding, Severity, found, level
 from fleet_collector.findings.past import facts
 from fleet_collector.findings.subject import Subject
 from fleet_collector.findings.words import listed, quoted, short
-from fleet_collector.snapshot.network import Interface, Lookup, Network
+from fleet_collector.snapshot.network import Interface, Lookup, Network, Route
 from fleet_collector.wording import number, percent
 
 LINK_LOCAL = ("fe80:", "169.254.")
@@ -91,15 +91,20 @@ def gateway(subject: Subject) -> Iterator[Finding]:
     )
     for route in lost:
         spare: Severity = "ok" if old_family_works and ":" in (route.gateway or "") else "warning"
-        yield found(
-            "network.gateway",
-            "critical" if len(lost) == len(routes) else spare,
-            route.gateway or "gateway",
-            f"The gateway {route.gateway} does not answer on {route.interface}",
-            then=f"ip neigh show {route.gateway}; ip -s link show dev {quoted(route.interface or '')}",
-            gateway=route.gateway,
-            interface=route.interface,
-        )
+        yield unanswered(route, "critical" if len(lost) == len(routes) else spare)
+
+
+def unanswered(route: Route, severity: Severity) -> Finding:
+    """The router of a route that does not answer."""
+    return found(
+        "network.gateway",
+        severity,
+        route.gateway or "gateway",
+        f"The gateway {route.gateway} does not answer on {route.interface}",
+        then=f"ip neigh show {route.gateway}; ip -s link show dev {quoted(route.interface or '')}",
+        gateway=route.gateway,
+        interface=route.interface,
+    )
 
 
 def errors(subject: Subject) -> Iterator[Finding]:

@@ -228,6 +228,15 @@ CHAINS: dict[str, tuple[dict[str, Any], list[tuple[str, set[str]]]]] = {
         },
         [("memory.oom", set()), ("services.failed", set())],
     ),
+    "OOM kill from which the service had recovered": (
+        {
+            "memory": but(
+                hosts.MEMORY, oom=[OomKill(at=NOW - 9000, pid=77, name="java", unit="shop.service")]
+            ),
+            "services": failed("shop.service", **KILLED),
+        },
+        [("services.failed", set())],
+    ),
     "OOM kill within a unit's own limit, memory short besides": (
         {
             "memory": but(
@@ -290,6 +299,25 @@ CHAINS: dict[str, tuple[dict[str, Any], list[tuple[str, set[str]]]]] = {
             ),
         },
         [("network.no_default_route", {"reach.unreachable"}), ("reach.filtered", set())],
+    ),
+    "router that only the probe found dead": (
+        {
+            "reach": Reach(
+                probes=[
+                    Probe(
+                        target=f"tcp://{address}:1",
+                        protocol="tcp",
+                        host=address,
+                        port=1,
+                        result="unreachable",
+                        address=address,
+                        gateway_failed=True,
+                    )
+                    for address in ("192.0.2.1", "10.0.1.99")
+                ]
+            ),
+        },
+        [("network.gateway", {"reach.unreachable"}), ("reach.unreachable", set())],
     ),
     "I/O error -> read-only volume": (
         {

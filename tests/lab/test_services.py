@@ -1,0 +1,61 @@
+"""Step 4: services that failed, restart in a loop, or run without their port; units of a real systemd."""
+
+from __future__ import annotations
+
+import pytest
+
+from fleet_collector.findings.expected import Expected
+
+from .machine import Machine
+from .verdict import first
+
+pytestmark = pytest.mark.full
+
+FAILS = "ExecStart=/bin/sh -c 'echo cannot read /etc/shop.conf; exit 3'"
+
+
+def test_a_failed_service(host: Machine) -> None:
+    host.service("shop", FAILS)
+    host.wait_for_unit("shop", "failed")
+    cause = first(host.ask(), host)
+    assert cause.rule == "services.failed"
+    assert cause.subject == "shop"
+    assert "exit status 3" in cause.message
+    assert "cannot read /etc/shop.conf" in cause.message
+
+
+def test_a_service_that_restarts_in_a_loop(host: Machine) -> None:
+    host.service("shop", FAILS, "Restart=always", "RestartSec=0.1", "[Unit]", "StartLimitIntervalSec=0")
+    host.wait_for("systemctl show -p NRestarts --value shop", "[3-9]|[0-9]{2,}")
+    cause = first(host.ask(), host)
+    assert cause.rule == "services.looping"
+    assert cause.subject == "shop"
+    assert "cannot read /etc/shop.conf" in cause.message
+
+
+def test_a_wanted_service_that_was_stopped(host: Machine) -> None:
+    host.service("shop", "ExecStart=/bin/sleep 100", start=False)
+    cause = first(host.ask(expected=Expected(services=("shop",), processes=("shop",))), host)
+    assert cause.rule == "services.wanted"
+    assert cause.subject == "shop"
+    assert [effect.rule for effect in cause.explains] == ["processes.wanted"]
+
+
+def test_a_service_that_runs_without_its_port(host: Machine) -> None:
+    host.service("shop", "ExecStart=/bin/sleep 100")
+    host.wait_for_unit("shop", "running")
+    cause = first(host.ask(expected=Expected(ports=("8080=shop",))), host)
+    assert cause.rule == "services.deaf"
+    assert cause.message == "shop is active, but does not listen on tcp/8080"
+    assert [effect.rule for effect in cause.explains] == ["ports.wanted"]
+
+
+def test_a_service_crowded_out_of_its_port(host: Machine) -> None:
+    host.start("sockets", "listen", "squatter", "0.0.0.0", 8080)
+    host.service("shop", "ExecStart=/usr/bin/env python3 -S /opt/faults/sockets.py listen shop 0.0.0.0 8080")
+    host.wait_for_unit("shop", "failed")
+    cause = first(host.ask(expected=Expected(services=("shop",), ports=("8080=shop",))), host)
+    assert cause.rule == "ports.owner"
+    assert cause.subject == "tcp/8080"
+    assert cause.evidence["name"] == "squatter"
+    assert "services.failed" in [effect.rule for effect in cause.explains]
