@@ -14,12 +14,13 @@ from fleet_cli import database, exits, scanning
 from fleet_cli.options import Format
 from fleet_cli.render import data, documents, scan, terminal
 from fleet_cli.settings import Settings
-from fleet_collector import retention, transport
+from fleet_collector import foretelling, retention, store, transport
 from fleet_collector.record import Record
 from fleet_collector.store import Database
 from fleet_collector.sweep import Plan
 from fleet_collector.wording import plain
 
+LEAST_PRUNED = 2_000  # scans
 CSV_COLUMNS = ("host", "status", "severity", "taken_at", "duration_ms", "error", "findings")
 
 
@@ -39,13 +40,19 @@ def report(
     with database.connect(db, settings) as opened:
         with _progress(len(chosen.targets), shown=not quiet) as advance:
             swept = _sweep(chosen, opened, asked, collected, advance, wait=wait)
-        retention.prune(opened, settings.retention)
+        _afterwards(opened, settings, [target.name for target in chosen.targets])
         _print(collected, swept, format_, quiet=quiet)
         if not quiet or format_ is Format.TABLE:
             _warn_of(swept, opened)
     if swept.interrupted:
         return exits.INTERRUPTED
     return exits.of(row.severity for row in collected.rows)
+
+
+def _afterwards(opened: Database, settings: Settings, names: list[str]) -> None:
+    """Look ahead, for the next sweep to say, and thin what is old: twice as fast as sweeps add to it."""
+    foretelling.foretell(opened, names, store.now_ms())
+    retention.prune(opened, settings.retention, at_most=max(LEAST_PRUNED, 2 * len(names)))
 
 
 def _sweep(
@@ -94,7 +101,7 @@ def _print(collected: _Collected, swept: scanning.Swept, format_: Format, *, qui
     ):
         console = terminal.out()
         seconds = (swept.finished_at or swept.started_at) - swept.started_at
-        console.print(scan.table(collected.rows, console, seconds, quiet=quiet))
+        console.print(scan.table(collected.rows, console, seconds, quiet=quiet), crop=False)
 
 
 def _warn_of(swept: scanning.Swept, opened: Database) -> None:

@@ -10,8 +10,11 @@ from fleet_cli import histories, known, when
 from fleet_cli.histories import History
 from fleet_collector import hindsight, outlook, store
 from fleet_collector.errors import UsageError
+from fleet_collector.findings.thresholds import Thresholds
 from fleet_collector.metrics import METRICS
 from fleet_collector.store import Database
+from fleet_collector.survey import Survey
+from fleet_collector.survey import survey as look
 
 Span = tuple[float, float]
 
@@ -20,7 +23,7 @@ Span = tuple[float, float]
 class Surveyed:
     """What rises now, and how far off earlier forecasts were."""
 
-    survey: outlook.Survey
+    survey: Survey
     hindsight: hindsight.Hindsight
 
 
@@ -31,16 +34,22 @@ def span(since: str | None, until: str | None) -> Span:
 
 
 def survey(
-    database: Database, words: Sequence[str] | None, metrics: Sequence[str] | None, window: Span
+    database: Database,
+    words: Sequence[str] | None,
+    metrics: Sequence[str] | None,
+    window: Span,
+    thresholds: Thresholds,
+    *,
+    keep: bool,
 ) -> Surveyed:
-    """Look at all series, and keep what was foretold; raises UsageError for unknown hosts and metrics."""
+    """Look at all series, and ``keep`` what was foretold; raises UsageError for unknown hosts and metrics."""
     for metric in metrics or ():
         known.check("metric", metric, METRICS)
     start, end = (round(at * 1000) for at in window)
-    found = outlook.survey(
-        database, known.names(database, words), metrics or None, since=start, until=end + 1
-    )
-    store.save_forecasts(database, outlook.foretold([*found.rising, *found.watch]))
+    names = known.names(database, words)
+    found = look(database, names, metrics or None, since=start, until=end + 1, thresholds=thresholds)
+    if keep:
+        store.save_forecasts(database, outlook.foretold(found.rising))
     return Surveyed(survey=found, hindsight=hindsight.hindsight(database, end))
 
 

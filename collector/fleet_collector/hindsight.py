@@ -1,19 +1,25 @@
 """How far off earlier forecasts were: a limit's date foretold against what the series did since.
 
-A forecast counts once its limit was met, or once the late end of its interval has passed. What was off is
-the difference in days between the date foretold and the date on which the series met the limit.
+A forecast counts once its limit was met, or once the late end of its interval has passed; of one series the
+next to count is made after that. What was off is the difference in days between the date foretold and the
+date on which the series met the limit. Somebody who made room in time makes a forecast false; that is the
+point of it, and the sentence says so.
 """
 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from fleet_collector import store
-from fleet_collector.store import Database, Forecast, SeriesKey
+from fleet_collector.store import Database, Forecast, History
 
 DAY_MS = 86_400_000.0
 LOOK_BACK_DAYS = 90.0
+SLACK_DAYS = 1.0  # a nightly sample sees a limit met up to a day late
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,39 +32,58 @@ class Hindsight:
     median_off_days: float | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one forecast; ``off_days`` is None if the limit was not met, else how many days late."""
+
+    settled_at: float
+    inside: bool
+    off_days: float | None
+
+
 def hindsight(database: Database, now: int) -> Hindsight:
-    """Check the forecasts of the last months, the first of each series and limit."""
-    checked: dict[tuple[int, float], tuple[bool, float | None]] = {}
-    for key, forecast in store.forecasts(database, since=now - round(LOOK_BACK_DAYS * DAY_MS), until=now):
-        limit = forecast.limit_value
-        if limit is None or forecast.eta_days is None or (key.id, limit) in checked:
-            continue
-        verdict = _verdict(database, key, forecast, limit, now)
-        if verdict is not None:
-            checked[key.id, limit] = verdict
-    off = [abs(days) for _, days in checked.values() if days is not None]
+    """Check the forecasts of the last months up to ``now`` (ms)."""
+    since = now - round(LOOK_BACK_DAYS * DAY_MS)
+    made: dict[int, list[Forecast]] = {}
+    for _, forecast in store.forecasts(database, since=since, until=now):
+        made.setdefault(forecast.series_id, []).append(forecast)
+    outcomes = [
+        outcome
+        for history in store.histories(database, made, since=since, until=now + 1)
+        for outcome in _outcomes(made[history.series_id], history, now)
+    ]
+    off = [abs(one.off_days) for one in outcomes if one.off_days is not None]
     return Hindsight(
-        due=len(checked),
+        due=len(outcomes),
         met=len(off),
-        inside=sum(inside for inside, _ in checked.values()),
+        inside=sum(one.inside for one in outcomes),
         median_off_days=statistics.median(off) if off else None,
     )
 
 
-def _verdict(
-    database: Database, key: SeriesKey, forecast: Forecast, limit: float, now: int
-) -> tuple[bool, float | None] | None:
-    """Whether the interval held, and how many days late the limit was met; None if it is not yet due."""
-    points = store.points(database, key.id, since=forecast.made_at, until=now)
-    rising = forecast.slope_per_day > 0
-    met = next(
-        (at for at, value in zip(*points, strict=True) if (value >= limit if rising else value <= limit)),
-        None,
-    )
-    high = forecast.eta_high
-    if met is None:
-        overdue = high is not None and forecast.made_at + high * DAY_MS < now
-        return (False, None) if overdue else None
-    took = (met - forecast.made_at) / DAY_MS
-    inside = (forecast.eta_low or 0.0) <= took and (high is None or took <= high + 1.0)
-    return inside, took - (forecast.eta_days or 0.0)
+def _outcomes(made: Iterable[Forecast], history: History, now: int) -> Iterator[Outcome]:
+    """Check one series' forecasts, oldest first; those made before the last one was settled are skipped."""
+    settled = 0.0
+    for forecast in made:
+        if forecast.made_at < settled:
+            continue
+        outcome = _outcome(forecast, history, now)
+        if outcome is None:
+            return
+        settled = outcome.settled_at
+        yield outcome
+
+
+def _outcome(forecast: Forecast, history: History, now: int) -> Outcome | None:
+    """What became of a forecast; None if it is not yet due, or dated nothing."""
+    limit, foretold, high = forecast.limit_value, forecast.eta_days, forecast.eta_high
+    if limit is None or foretold is None:
+        return None
+    sign = 1.0 if forecast.slope_per_day > 0 else -1.0
+    met = history.at[(history.at > forecast.made_at) & (sign * history.values >= sign * limit)]
+    late = np.inf if high is None else forecast.made_at + (high + SLACK_DAYS) * DAY_MS
+    if met.size:
+        took = (float(met[0]) - forecast.made_at) / DAY_MS
+        inside = (forecast.eta_low or 0.0) <= took and float(met[0]) <= late
+        return Outcome(settled_at=float(met[0]), inside=inside, off_days=took - foretold)
+    return Outcome(settled_at=late, inside=False, off_days=None) if late < now else None

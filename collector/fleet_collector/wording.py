@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from datetime import UTC, datetime
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
 _YEAR = 365.25 * _DAY
+_TOO_FAR_DAYS = 730.0
+_LAST_MOMENT = 253_402_300_799.0  # the end of the year 9999: a host's clock may say anything
 
 # Line breaks, escapes, and the marks that turn text around (bidirectional controls are of category Cf).
 _HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -37,6 +40,45 @@ def percent(value: float) -> str:
     return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.1f} %"
 
 
+def amount(value: float, unit: str) -> str:
+    """A number in its unit, as a person says it.
+
+    >>> amount(3 * 1024**3, "bytes"), amount(12, "percent"), amount(4.25, "files")
+    ('3.0 GiB', '12 %', '4.25')
+    """
+    if unit == "bytes":
+        return size(value)
+    if unit == "percent":
+        return percent(value)
+    if unit == "seconds":
+        return duration(value)
+    return number(value)
+
+
+def coming(low_days: float, high_days: float | None, now: float) -> str:
+    """When a limit is met, always as a range: ``in 6 to 11 days``, ``not before 20 Oct``, ``now``.
+
+    ``high_days`` None is an open end; ``now`` is what days count from, in seconds since the epoch.
+
+    >>> coming(6.3, 10.2, 0.0), coming(0.2, 1.4, 0.0)
+    ('in 6 to 11 days', 'in 4 to 34 hours')
+    """
+    if low_days > _TOO_FAR_DAYS:
+        return "in more than 2 years"
+    if high_days is None or high_days > _TOO_FAR_DAYS:
+        return f"not before {day(now + max(low_days, 0.0) * _DAY)}"
+    if high_days <= 0.0:
+        return "now"
+    first, last, unit = max(low_days, 0.0), high_days, "days"
+    if last < 2.0:
+        first, last, unit = first * 24, last * 24, "hours"
+    elif first < 2.0:
+        return f"in {first * 24:.0f} hours to {math.ceil(last)} days"
+    if math.floor(first) == 0:
+        return f"within {math.ceil(last)} {unit if last > 1 else unit[:-1]}"
+    return f"in {math.floor(first)} to {max(math.ceil(last), math.floor(first) + 1)} {unit}"
+
+
 def number(value: float) -> str:
     """A count or a rate with thousands apart: ``12,400``, ``0.35``.
 
@@ -64,9 +106,16 @@ def duration(seconds: float) -> str:
     return f"{seconds / _YEAR:.1f} years"
 
 
+def day(at: float) -> str:
+    """A day in UTC as ``22 Nov``, with the year where it is not this one's business."""
+    when = datetime.fromtimestamp(at, UTC)
+    near = abs(datetime.now(UTC).timestamp() - at) < _YEAR / 2
+    return f"{when.day} {when:%b}" if near else f"{when:%Y-%m-%d}"
+
+
 def moment(at: float) -> str:
     """A time of day in UTC as ``22 Nov 16:47``, with the year where it is not this one's business."""
-    when = datetime.fromtimestamp(at, UTC)
+    when = datetime.fromtimestamp(min(max(at, 0.0), _LAST_MOMENT), UTC)
     return (
         f"{when.day} {when:%b %H:%M}"
         if abs(datetime.now(UTC).timestamp() - at) < _YEAR / 2

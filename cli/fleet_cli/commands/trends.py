@@ -37,13 +37,14 @@ def command(
     from fleet_cli.render import data, terminal, trends
 
     span = surveying.span(since, until)
-    with database.connect(db, settings.load(config)) as opened:
+    chosen = settings.load(config)
+    with database.connect(db, chosen) as opened:
         if explain:
-            terminal.out().print(trends.explanation(surveying.one(opened, hosts or [], span)))
+            terminal.out().print(trends.explanation(surveying.one(opened, hosts or [], span), span[1]))
             return
-        found = surveying.survey(opened, hosts, metric, span)
+        found = surveying.survey(opened, hosts, metric, span, chosen.thresholds, keep=until is None)
     if format_ is not Format.TABLE:
-        data.emit(format_, "trends", trends.COLUMNS, trends.rows(found.survey), "")
+        data.emit(format_, "trends", trends.COLUMNS, trends.rows(found.survey, span[1]), "")
     elif found.survey.rising or not quiet:
         terminal.out().print(trends.page(found.survey, found.hindsight, span, quiet=quiet))
     if not exit_zero:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,13 +12,14 @@ from rich.text import Text
 
 from fleet_cli.histories import History
 from fleet_cli.render import terminal
-from fleet_cli.render.amounts import told, value
+from fleet_cli.render.amounts import reached, signed, told
 from fleet_cli.render.sparkline import sparkline
 from fleet_cli.when import iso
-from fleet_collector.wording import moment, plain
+from fleet_collector.wording import amount, moment, plain
 
 COLUMNS = ("host", "metric", "label", "unit", "at", "value")
 CHANGE_COLUMNS = ("host", "at", "kind", "subject", "before", "after")
+WIDE = 100  # columns of a terminal from which on there is room for more than the least
 LAST = 10  # points written out below a sparkline
 
 
@@ -67,22 +69,31 @@ def page(histories: Sequence[History], *, glance: bool) -> RenderableType:
 
 
 def _lines(histories: Sequence[History]) -> RenderableType:
-    grid = terminal.table("HOST", "METRIC", "NOW", "LOWEST", "HIGHEST", "OVER TIME", "TREND")
+    wide = terminal.out().width >= WIDE
+    span = ("LOWEST", "HIGHEST", "OVER TIME") if wide else ("OVER TIME",)
+    grid = terminal.table("HOST", "METRIC", "NOW", *span, "TREND")
     for history in histories:
         if not history.at:
             continue
         unit = history.metric.unit
+        ends = [amount(end, unit) for end in (min(history.values), max(history.values))] if wide else []
         grid.add_row(
             plain(history.host, 40),
             plain(history.name, 50),
-            *(
-                value(amount, unit)
-                for amount in (history.values[-1], min(history.values), max(history.values))
-            ),
-            sparkline(history.at, history.values, 24),
-            plain(history.trend.reason, 60) if history.trend else "",
+            amount(history.values[-1], unit),
+            *ends,
+            sparkline(history.at, history.values, 24 if wide else 12),
+            _briefly(history),
         )
     return grid
+
+
+def _briefly(history: History) -> str:
+    trend = history.trend
+    if trend is None or not trend.trending:
+        return plain(trend.reason, 60) if trend else ""
+    pace = f"{signed(trend.slope_per_day, history.metric.unit)} a day"
+    return pace if history.limit is None else f"{pace}, limit {reached(trend, history.at[-1], time.time())}"
 
 
 def _one(history: History) -> list[RenderableType]:
@@ -103,7 +114,7 @@ def _one(history: History) -> list[RenderableType]:
     return [
         head,
         Text.assemble("  ", (sparkline(history.at, history.values), "cyan"), (f"  {span}", "dim")),
-        Text("  " + ", ".join(f"{word} {value(amount, unit)}" for word, amount in amounts.items())),
+        Text("  " + ", ".join(f"{word} {amount(one, unit)}" for word, one in amounts.items())),
         Text.assemble("  trend: ", _trend(history)),
         _last(history),
         Text(),
@@ -114,13 +125,15 @@ def _trend(history: History) -> Text:
     if history.trend is None:
         return Text("not looked for in a number of this kind", style="dim")
     style = "yellow" if history.trend.trending else ""
-    return Text(told(history.trend, history.limit, history.metric.unit), style=style)
+    return Text(
+        told(history.trend, history.limit, history.metric.unit, history.at[-1], time.time()), style=style
+    )
 
 
 def _last(history: History) -> RenderableType:
     grid = terminal.table("", "")
-    for at, amount in list(zip(history.at, history.values, strict=True))[-LAST:]:
-        grid.add_row(f"  {moment(at)}", value(amount, history.metric.unit))
+    for at, one in list(zip(history.at, history.values, strict=True))[-LAST:]:
+        grid.add_row(f"  {moment(at)}", amount(one, history.metric.unit))
     return grid
 
 
@@ -150,14 +163,21 @@ def _plot(history: History) -> Text:
     plotext.clear_figure()
     plotext.theme("clear")
     plotext.plot_size(min(terminal.out().width, 120), 22)
-    plotext.plot(history.at, [amount / scale for amount in history.values], marker="braille")
     trend = history.trend
     if trend is not None and trend.line_at:
+        fit = [one / scale for one in trend.line_values]
+        plotext.plot(list(trend.line_at), fit, marker="braille", label=f"trend: {_briefly(history)}")
+    plotext.scatter(history.at, [one / scale for one in history.values], marker="dot", label="measured")
+    top, bottom = max(history.values) / scale, min(history.values) / scale
+    if history.limit is not None and history.limit / scale <= 2 * top:
+        limit = history.limit / scale
+        top, bottom = max(top, limit), min(bottom, limit)
+        ends = [history.at[0], history.at[-1]]
         plotext.plot(
-            trend.line_at, [amount / scale for amount in trend.line_values], marker="dot", label="trend"
+            ends, [limit, limit], marker="-", label=f"limit {amount(history.limit, history.metric.unit)}"
         )
-    if history.limit is not None and history.limit <= 2 * max(history.values):
-        plotext.hline(history.limit / scale)
+    room = 0.08 * ((top - bottom) or abs(top) or 1.0)
+    plotext.ylim(bottom - room, top + room)
     plotext.title(f"{plain(history.host)}  {plain(history.name)}  {unit}")
     _date_ticks(history.at)
     return Text.from_ansi(plotext.build())
@@ -176,5 +196,6 @@ def _scale(history: History) -> tuple[float, str]:
 def _date_ticks(at: Sequence[float]) -> None:
     import plotext
 
-    places = [at[0] + (at[-1] - at[0]) * part / 4 for part in range(5)]
+    parts = 4 if terminal.out().width >= 100 else 2
+    places = [at[0] + (at[-1] - at[0]) * part / parts for part in range(parts + 1)]
     plotext.xticks(places, [moment(place) for place in places])

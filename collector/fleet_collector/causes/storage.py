@@ -10,6 +10,7 @@ from fleet_collector.causes.case import Case, Link, Symptom, every, shared, word
 NO_SPACE = re.compile(r"no space left|disk (is )?full|ENOSPC|disk quota exceeded", re.IGNORECASE)
 READ_ONLY = re.compile(r"read-only file ?system|EROFS", re.IGNORECASE)
 LARGE_PART = 0.10  # of a volume: what is smaller did not fill it
+LARGE_SHARE = 0.3  # of a volume's growth
 UNITS = ("services.failed", "services.looping", "services.wanted")
 # The kernel's wait channels by the file system that a task waits for.
 WAITS = {
@@ -27,6 +28,18 @@ def filled(case: Case) -> Iterator[Link]:
         soon = link.cause.get("full_in_seconds")
         if held >= LARGE_PART * room or (soon is not None and soon < 86400):
             yield link
+
+
+def fills(case: Case) -> Iterator[Link]:
+    """A log that grows as fast as its volume is why that will be full, and why it is full already."""
+    volumes = [trend for trend in case.of("disk.trend") if trend.get("metric") == "disk_used_bytes"]
+    for link in shared(case.of("logs."), volumes, "mount"):
+        pace = link.cause.get("slope_per_day") or 86400 * (link.cause.get("growth_bytes_per_second") or 0.0)
+        if pace >= LARGE_SHARE * (link.effect.get("slope_per_day") or 0.0):
+            yield link
+    yield from shared(volumes, case.of("disk.space"), "mount")
+    inodes = [trend for trend in case.of("disk.trend") if trend.get("metric") == "inodes_used_percent"]
+    yield from shared(inodes, case.of("disk.inodes"), "mount")
 
 
 def kept_open(case: Case) -> Iterator[Link]:
@@ -115,6 +128,7 @@ def errors(case: Case) -> Iterator[Link]:
 
 LINKS = (
     filled,
+    fills,
     kept_open,
     rotation_broken,
     starved,

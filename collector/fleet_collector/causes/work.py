@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from fleet_collector.causes.case import Case, Link, Symptom, every, shared
 from fleet_collector.findings.past import facts
 
+LARGE_SHARE = 0.3  # of the fall of available memory
+
 
 def application(case: Case) -> Iterator[Link]:
     """A hog makes the machine busy, and the load where tasks compute and do not wait: its name is on top."""
@@ -51,6 +53,19 @@ def shortage(case: Case) -> Iterator[Link]:
     yield from every(moving or pressed, slowed)
 
 
+def leak(case: Case) -> Iterator[Link]:
+    """A process that takes more memory every day is why less is left every day, and why it is short."""
+    trends = case.of("memory.trend")
+    leaks = [trend for trend in trends if trend.get("metric") == "process_rss_bytes"]
+    falls = [trend for trend in trends if trend.get("metric") == "mem_available_bytes"]
+    for one in leaks:
+        for fall in falls:
+            if one.get("slope_per_day") >= LARGE_SHARE * abs(fall.get("slope_per_day")):
+                yield Link(one, fall)
+    yield from every(falls, case.of("memory.available"))
+    yield from shared(leaks, case.of("memory.available"), "name")
+
+
 def killed(case: Case) -> Iterator[Link]:
     """The machine's own shortage, not a group's limit, had the kernel kill."""
     for kill in case.of("memory.oom"):
@@ -65,4 +80,4 @@ def _in_limited_group(case: Case, kill: Symptom) -> bool:
     return any(group.oom_kills and unit and unit in group.path for group in groups)
 
 
-LINKS = (application, explosion, shortage, killed)
+LINKS = (application, explosion, shortage, leak, killed)

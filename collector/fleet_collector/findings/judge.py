@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from fleet_collector.findings import (
+    ahead,
     connections,
     cpu,
     disk,
@@ -35,6 +36,7 @@ RULES: tuple[Rule, ...] = (
     *connections.RULES,
     *disk.RULES,
     *logs.RULES,
+    *ahead.RULES,
     not_measured,
 )
 

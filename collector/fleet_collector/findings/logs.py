@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from fleet_collector.findings.finding import Finding, Severity, found
-from fleet_collector.findings.past import facts, log_key
+from fleet_collector.findings.ahead import log_ahead, severity_of, told, when
+from fleet_collector.findings.finding import Finding, Severity, found, worst
+from fleet_collector.findings.past import Foretold, facts, log_key
 from fleet_collector.findings.subject import Subject
 from fleet_collector.findings.words import ago, listed, quoted, rate, short, who, who_evidence
 from fleet_collector.snapshot.disk import Volume
@@ -50,14 +51,25 @@ def files(subject: Subject) -> Iterator[Finding]:
     for file in logs.files:
         volume = volumes.get(file.mount or "")
         growth = growth_of(subject, file, volume)
-        if file.rotated_name or file.deleted:
-            yield from _old_file(subject, file, growth)
-        elif not is_log(file):
-            yield from _other(subject, file, volume, growth)
-        elif file.rotation is not None and file.rotation.covered:
-            yield from _covered(subject, file, growth)
-        elif file.path not in self_rotated and not _rotates(subject, file):
-            yield from _uncovered(subject, file, volume, growth)
+        rotates = file.path in self_rotated or _rotates(subject, file)
+        said = list(_of_file(subject, file, volume, growth, rotates=rotates))
+        yield from said
+        foretold = log_ahead(subject, file.path)
+        if foretold is not None and not said:
+            yield from told(subject, foretold)
+
+
+def _of_file(
+    subject: Subject, file: LogFile, volume: Volume | None, growth: Growth, *, rotates: bool
+) -> Iterator[Finding]:
+    if file.rotated_name or file.deleted:
+        yield from _old_file(subject, file, growth)
+    elif not is_log(file):
+        yield from _other(subject, file, volume, growth)
+    elif file.rotation is not None and file.rotation.covered:
+        yield from _covered(subject, file, growth)
+    elif not rotates:
+        yield from _uncovered(subject, file, volume, growth)
 
 
 def is_log(file: LogFile) -> bool:
@@ -165,10 +177,10 @@ def _finding(
     subject: Subject, file: LogFile, name: str, severity: Severity, why: str, growth: Growth
 ) -> Finding:
     writer = f", written by {who(file.writer)}" if file.writer else ""
-    grows = f", grows {rate(growth.bytes_per_second)}" if growth.bytes_per_second > 0 else ""
-    full = ""
-    if growth.full_seconds is not None and growth.full_seconds < subject.thresholds.logs_full_days * DAY:
-        full = f"; {short(file.mount or 'its volume')} is full in {duration(growth.full_seconds)}"
+    foretold = log_ahead(subject, file.path)
+    if foretold is not None:
+        severity = worst([severity, severity_of(subject, foretold)])
+    grows, full = _grows(subject, file, growth, foretold)
     rotation, directory = file.rotation, file.path.rpartition("/")[0]
     return found(
         f"logs.{name}",
@@ -182,12 +194,24 @@ def _finding(
         growth_bytes_per_second=growth.bytes_per_second or None,
         growth_measured_seconds=growth.measured_seconds,
         full_in_seconds=growth.full_seconds,
+        slope_per_day=foretold.slope_per_day if foretold else None,
         covered=rotation.covered if rotation else None,
         rotation_rule=rotation.rule if rotation else None,
         rotated_at=rotation.last_at if rotation else None,
         deleted=file.deleted or None,
         **(who_evidence(file.writer) if file.writer else {}),
     )
+
+
+def _grows(subject: Subject, file: LogFile, growth: Growth, foretold: Foretold | None) -> tuple[str, str]:
+    """How fast a file grows and when its volume is full: by the history, else by the last scan."""
+    mount = short(file.mount or "its volume")
+    if foretold is not None:
+        return f", grows {size(foretold.slope_per_day)} a day", f"; {mount} is full {when(subject, foretold)}"
+    grows = f", grows {rate(growth.bytes_per_second)}" if growth.bytes_per_second > 0 else ""
+    if growth.full_seconds is not None and growth.full_seconds < subject.thresholds.logs_full_days * DAY:
+        return grows, f"; {mount} is full in {duration(growth.full_seconds)}"
+    return grows, ""
 
 
 def logrotate(subject: Subject) -> Iterator[Finding]:

@@ -38,10 +38,29 @@ class Glimpse(Struct, frozen=True, kw_only=True, omit_defaults=True):
     numbers: dict[str, float] = field(default_factory=dict)
 
 
+class Foretold(Struct, frozen=True, kw_only=True):
+    """A number that was seen to grow (or fall) towards its limit, by the host's stored history.
+
+    ``value`` and ``limit`` in the number's own unit; ``low_days`` to ``high_days``, counted from ``made_at``
+    (seconds since the epoch), hold with 90 % the day on which the limit is met; None is open.
+    """
+
+    metric: str
+    label: str
+    made_at: float
+    value: float
+    limit: float
+    slope_per_day: float
+    confidence: float
+    low_days: float
+    high_days: float | None
+
+
 class Past(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The host's recent scans, oldest first; an empty past says nothing."""
+    """The host's recent scans, oldest first, and what its history foretells; an empty past says nothing."""
 
     glimpses: tuple[Glimpse, ...] = ()
+    foretold: tuple[Foretold, ...] = ()
 
     @property
     def previous(self) -> Glimpse | None:
@@ -71,7 +90,8 @@ def recall(scans: Iterable[tuple[float, Snapshot]]) -> Past:
 
 def extended(past: Past, taken_at: float, snapshot: Snapshot) -> Past:
     """The past with one more scan; the oldest makes room."""
-    return Past(glimpses=(*past.glimpses, glimpse(taken_at, snapshot))[-KEPT:])
+    glimpses = (*past.glimpses, glimpse(taken_at, snapshot))[-KEPT:]
+    return Past(glimpses=glimpses, foretold=past.foretold)
 
 
 def glimpse(taken_at: float, snapshot: Snapshot) -> Glimpse:

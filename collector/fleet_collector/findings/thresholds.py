@@ -119,3 +119,7 @@ class Thresholds(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     logs_growth_bytes_per_hour: Positive = 100.0 * 1000**2  # ours
     logs_full_days: Positive = 7.0  # ours: the volume is full by then
     logs_full_critical_days: Positive = 1.0  # Zabbix, node-mixin: a day
+
+    # trends of any number with a real limit, by the early end of when it is met
+    trends_warning_days: Positive = 14.0  # ours: two weeks to do something about it
+    trends_critical_days: Positive = 3.0  # ours: no longer than a weekend

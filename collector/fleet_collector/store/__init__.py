@@ -24,6 +24,7 @@ from fleet_collector.store.scans import (
     snapshots,
 )
 from fleet_collector.store.series import (
+    EVER,
     History,
     Points,
     SeriesKey,
@@ -48,6 +49,7 @@ from fleet_collector.store.sweeps import (
 from fleet_collector.store.writer import Writer
 
 __all__ = [
+    "EVER",
     "Database",
     "Forecast",
     "History",

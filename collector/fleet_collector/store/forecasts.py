@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from msgspec import Struct
 from sqlalchemy import select
 
-from fleet_collector.store.bulk import insert_new
+from fleet_collector.store.bulk import insert_new, plain_rows
 from fleet_collector.store.database import Database
 from fleet_collector.store.series import EVER, SeriesKey
 from fleet_collector.tables import Forecast as ForecastRow
 from fleet_collector.tables import Host, Series
 
+A_DAY_MS = 20 * 3_600_000  # nights are not exactly a day apart
 _COLUMNS = (
     "series_id",
     "made_at",
@@ -41,9 +42,24 @@ class Forecast(Struct, frozen=True, kw_only=True):
 
 
 def save_forecasts(database: Database, made: Iterable[Forecast]) -> None:
-    """Keep forecasts; one of the same series and time that is there already stays as it is."""
-    rows = sorted((tuple(getattr(one, name) for name in _COLUMNS) for one in made), key=lambda row: row[:2])
+    """Keep forecasts, one a day of each series: the first of a day stays as it is."""
+    every = sorted(made, key=lambda one: (one.series_id, one.made_at))
+    if not every:
+        return
+    earliest, latest = min(one.made_at for one in every), max(one.made_at for one in every)
+    near = select(ForecastRow.series_id, ForecastRow.made_at).where(
+        ForecastRow.made_at.between(earliest - A_DAY_MS, latest + A_DAY_MS)
+    )
     with database.writing() as connection:
+        taken: dict[int, list[int]] = {}
+        for series_id, made_at in plain_rows(connection, near):
+            taken.setdefault(series_id, []).append(made_at)
+        rows = []
+        for one in every:
+            times = taken.setdefault(one.series_id, [])
+            if all(abs(one.made_at - at) >= A_DAY_MS for at in times):
+                times.append(one.made_at)
+                rows.append(tuple(getattr(one, name) for name in _COLUMNS))
         insert_new(connection, ForecastRow.__table__, _COLUMNS, rows)
 
 

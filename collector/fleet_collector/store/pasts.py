@@ -1,17 +1,19 @@
-"""Reading the past of hosts: a glimpse a day, and the last one before."""
+"""Reading the past of hosts: a glimpse a day, the last one before, and what was foretold by then."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from sqlalchemy import Select, and_, func, literal, select
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import Connection, Select, and_, func, literal, select
 
 from fleet_collector.errors import SnapshotError
-from fleet_collector.findings.past import KEPT, Glimpse, Past
-from fleet_collector.store.bulk import chunks
+from fleet_collector.findings.past import KEPT, Foretold, Glimpse, Past
+from fleet_collector.store.bulk import chunks, plain_rows
 from fleet_collector.store.database import Database
+from fleet_collector.store.forecasts import A_DAY_MS
 from fleet_collector.store.parcel import unpack_glimpse
 from fleet_collector.store.scans import AT_ONCE
-from fleet_collector.tables import Host, Scan, Snapshot
+from fleet_collector.tables import Forecast, Host, Scan, Series, Snapshot
 
 DAY_MS = 86_400_000
 RECENT_DAYS = 30  # enough for two weeks of nights with some of them missed
@@ -21,32 +23,94 @@ def pasts(database: Database, names: Iterable[str], before: int) -> dict[str, Pa
     """Return what hosts were like before a time (ms): each day's last scan, oldest first, at most KEPT.
 
     A day counts once however often it was scanned, so that an hour of watching does not become a habit.
-    Hosts that were never scanned are left out; a glimpse that cannot be read is passed over.
+    Hosts that were never scanned are left out; a glimpse that cannot be read is passed over. What is foretold
+    of a host is what was so at its last scan.
     """
+    wanted = sorted(set(names))
     anchor = select(Host.id.label("host_id"), literal(before).label("before"))
-    return _read(
-        database, ((anchor.where(Host.name.in_(some))) for some in chunks(sorted(set(names)), AT_ONCE))
-    )
+    with database.reading() as connection:
+        found = _read(connection, (anchor.where(Host.name.in_(some)) for some in chunks(wanted, AT_ONCE)))
+        last = {name: round(glimpses[-1].taken_at * 1000) for name, glimpses in found.items()}
+        return _joined(found, _foretold(connection, last))
 
 
 def pasts_of(database: Database, scan_ids: Iterable[int]) -> dict[str, Past]:
-    """Return what hosts were like before these scans, one of each host; as ``pasts`` otherwise."""
+    """Return what hosts were like before these scans, one of each host; as ``pasts`` otherwise.
+
+    What is foretold counts the samples of the scans themselves.
+    """
+    ids = sorted(set(scan_ids))
     anchor = select(Scan.host_id.label("host_id"), Scan.taken_at.label("before"))
-    return _read(
-        database, (anchor.where(Scan.id.in_(some)) for some in chunks(sorted(set(scan_ids)), AT_ONCE))
-    )
-
-
-def _read(database: Database, anchors: Iterable[Select[int, int]]) -> dict[str, Past]:
-    found: dict[str, list[Glimpse]] = {}
+    at = select(Host.name, Scan.taken_at).join(Host, Host.id == Scan.host_id)
     with database.reading() as connection:
-        for anchor in anchors:
-            for name, content in connection.execute(_glimpses(anchor)):
-                try:
-                    found.setdefault(name, []).append(unpack_glimpse(content))
-                except SnapshotError:
-                    continue
-    return {name: Past(glimpses=tuple(glimpses[-KEPT:])) for name, glimpses in found.items() if glimpses}
+        found = _read(connection, (anchor.where(Scan.id.in_(some)) for some in chunks(ids, AT_ONCE)))
+        times = {
+            name: taken_at
+            for some in chunks(ids, AT_ONCE)
+            for name, taken_at in plain_rows(connection, at.where(Scan.id.in_(some)))
+        }
+        return _joined(found, _foretold(connection, times))
+
+
+def _joined(glimpses: Mapping[str, list[Glimpse]], foretold: Mapping[str, list[Foretold]]) -> dict[str, Past]:
+    return {
+        name: Past(glimpses=tuple(seen[-KEPT:]), foretold=tuple(foretold.get(name, ())))
+        for name, seen in glimpses.items()
+    }
+
+
+def _read(connection: Connection, anchors: Iterable[Select[int, int]]) -> dict[str, list[Glimpse]]:
+    found: dict[str, list[Glimpse]] = {}
+    for anchor in anchors:
+        for name, content in connection.execute(_glimpses(anchor)):
+            try:
+                found.setdefault(name, []).append(unpack_glimpse(content))
+            except SnapshotError:
+                continue
+    return found
+
+
+def _foretold(connection: Connection, at: Mapping[str, int]) -> dict[str, list[Foretold]]:
+    """Return what was foretold of each host within the day up to its time (ms), the newest of a number."""
+    if not at:
+        return {}
+    query = (
+        select(
+            Host.name,
+            Series.metric,
+            Series.label,
+            Forecast.made_at,
+            Forecast.value,
+            Forecast.limit_value,
+            Forecast.slope_per_day,
+            Forecast.confidence,
+            Forecast.eta_low,
+            Forecast.eta_high,
+        )
+        .join(Series, Series.id == Forecast.series_id)
+        .join(Host, Host.id == Series.host_id)
+        .where(
+            Forecast.made_at.between(min(at.values()) - A_DAY_MS, max(at.values())),
+            Forecast.limit_value.is_not(None),
+            Forecast.eta_low.is_not(None),
+        )
+        .order_by(Forecast.made_at)
+    )
+    found: dict[str, dict[tuple[str, str], Foretold]] = {}
+    for name, metric, label, made_at, *numbers in plain_rows(connection, query):
+        if name in at and at[name] - A_DAY_MS < made_at <= at[name]:
+            found.setdefault(name, {})[metric, label] = Foretold(
+                metric=metric,
+                label=label,
+                made_at=made_at / 1000,
+                value=numbers[0],
+                limit=numbers[1],
+                slope_per_day=numbers[2],
+                confidence=numbers[3],
+                low_days=numbers[4],
+                high_days=numbers[5],
+            )
+    return {name: list(numbers.values()) for name, numbers in found.items()}
 
 
 def _glimpses(anchor: Select[int, int]) -> Select[str, bytes]:

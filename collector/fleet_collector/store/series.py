@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select, text
@@ -55,8 +56,8 @@ def series(
     with database.reading() as connection:
         for some in [None] if names is None else chunks(sorted(set(names)), AT_ONCE):
             chosen = query if some is None else query.where(Host.name.in_(some))
-            found += [SeriesKey(*row) for row in plain_rows(connection, chosen)]
-    return sorted(found, key=lambda key: key[1:])
+            found += map(SeriesKey._make, plain_rows(connection, chosen))
+    return sorted(found, key=itemgetter(1, 2, 3))
 
 
 def metrics(database: Database, name: str | None = None) -> list[str]:
@@ -99,11 +100,16 @@ def histories(
         yield from found
 
 
-def latest_values(database: Database, names: Iterable[str]) -> dict[str, dict[tuple[str, str], float]]:
-    """Return each host's numbers by (metric, label), of its last scan that left any (see ``limit_of``)."""
+def latest_values(
+    database: Database, names: Iterable[str], *, before: int = EVER
+) -> dict[str, dict[tuple[str, str], float]]:
+    """Return each host's numbers by (metric, label), of its last scan that left any (see ``limit_of``).
+
+    Of the scans ``before`` a time (ms), where one is given.
+    """
     last = (
         select(func.max(Scan.taken_at))
-        .where(Scan.host_id == Host.id, Scan.samples > 0)
+        .where(Scan.host_id == Host.id, Scan.samples > 0, Scan.taken_at < before)
         .correlate(Host)
         .scalar_subquery()
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 LEAST_SAMPLES = 8  # fewer say nothing (see ``analyse``)
 PARTS = (1.0, 0.6, 0.35, 0.2)  # of the window, up to its end: growth may have begun, or begun anew, late
-BAR = 1.8  # standard deviations of Spearman's coefficient; a rise worth telling has far more
+BAR = 2.2  # standard deviations of Spearman's coefficient; a rise worth telling has 2.6 and more
 
 
 def may_rise(values: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -29,6 +29,25 @@ def may_rise(values: NDArray[np.float64]) -> NDArray[np.bool_]:
         score = np.maximum(score, _spearman(rows[:, -size:]))
     rising[moving] = score > BAR
     return rising
+
+
+def may_reach(
+    days: NDArray[np.float64], values: NDArray[np.float64], limits: NDArray[np.float64], within_days: float
+) -> NDArray[np.bool_]:
+    """For each row whether growth at twice the pace of any recent part could meet its limit in time.
+
+    ``days`` has the form of ``values``, ``limits`` is one for each row. The pace is that of least squares: an
+    outlier may make it too steep, which costs an analysis; twice is for growth that speeds up.
+    """
+    pace = np.zeros(len(values))
+    for part in PARTS:
+        size = max(round(values.shape[1] * part), LEAST_SAMPLES)
+        since = days[:, -size:] - days[:, -size:].mean(axis=1, keepdims=True)
+        spread = (since**2).sum(axis=1)
+        slope = (values[:, -size:] * since).sum(axis=1)
+        pace = np.maximum(pace, np.divide(slope, spread, out=np.zeros(len(values)), where=spread > 0.0))
+    reached: NDArray[np.bool_] = values[:, -1] + 2.0 * pace * within_days >= limits
+    return reached
 
 
 def _spearman(rows: NDArray[np.float64]) -> NDArray[np.float64]:
