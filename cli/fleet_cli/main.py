@@ -60,13 +60,22 @@ def run() -> None:
     """Run the command line and leave with one of ``exits``."""
     try:
         code = app(standalone_mode=False) or exits.FINE
+        sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of a pipe (head, less) has gone: not a fault, and nobody is left to be told.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = exits.FINE
+        code = _reader_has_gone()
+    except SystemExit as left:
+        if not isinstance(left.__context__, BrokenPipeError):
+            raise
+        code = _reader_has_gone()  # typer and rich both make a SystemExit of it
     except (Exception, KeyboardInterrupt) as fault:
         code = _explain(fault)
     sys.exit(code)
+
+
+def _reader_has_gone() -> int:
+    """The reader of a pipe (head, less) has what it wanted: not a fault, and nobody is left to be told."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return exits.FINE
 
 
 def _explain(fault: BaseException) -> int:
@@ -87,4 +96,6 @@ def _explain(fault: BaseException) -> int:
 
 
 def _say(message: str) -> None:
-    typer.echo(f"fleet: {message}", err=True)
+    from fleet_collector.wording import plain
+
+    typer.echo(f"fleet: {plain(message, 2000)}", err=True)

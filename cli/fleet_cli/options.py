@@ -21,7 +21,7 @@ class Format(StrEnum):
 Hosts = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="HOSTS...",
+        metavar="HOSTS",
         help="Files of hosts, names, ranges like web[01-20] or @group; - reads standard input.",
         show_default=False,
     ),
@@ -29,7 +29,7 @@ Hosts = Annotated[
 KnownHosts = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[HOSTS]...",
+        metavar="HOSTS",
         help="Hosts already scanned: names, ranges or files; all without it.",
         show_default=False,
     ),

@@ -10,6 +10,7 @@ from rich.table import Table
 from fleet_cli.render import terminal
 from fleet_cli.when import iso
 from fleet_collector.findings.finding import ORDER
+from fleet_collector.findings.words import several
 from fleet_collector.store import HostSummary
 from fleet_collector.wording import duration, plain
 
@@ -46,5 +47,5 @@ def _ago(at: int | None, now: float) -> str:
 def _since(host: HostSummary) -> str:
     if not host.failures_since or host.last.failure is None:
         return ""
-    times = f"{host.failures_since} failures" if host.failures_since > 1 else "1 failure"
+    times = several(host.failures_since, "failure")
     return f"{times}, the last: {plain(host.last.failure.message)}"

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from fleet_cli.render import terminal
 from fleet_cli.render.steps import BLOCKS
+from fleet_collector.failures import Failure
 from fleet_collector.findings.finding import ORDER, Finding, worst
 from fleet_collector.record import Record
 from fleet_collector.snapshot import STEPS, Section, Snapshot
 from fleet_collector.store import ScanSummary
 from fleet_collector.wording import duration, moment, plain
+
+MOST_LETTERS = 400  # of one line or cell
 
 _NOT_MEASURED = {
     "denied": "not measured: denied to this user",
@@ -29,7 +31,9 @@ def page(record: Record, last: ScanSummary, now: float) -> RenderableType:
     """Head, findings by severity with the next command, and a block for each step."""
     parts: list[RenderableType] = [_head(record, now)]
     if last.failure is not None and last.taken_at > record.taken_at:
-        parts.append(_no_answer(last))
+        parts.append(_failure(f"NO ANSWER on {moment(last.taken_at / 1000)} UTC", last.failure))
+    elif record.failure is not None:
+        parts.append(_failure("NO ANSWER" if record.snapshot is None else "HALF AN ANSWER", record.failure))
     parts += _findings(record.findings)
     if record.snapshot is not None:
         parts += [Text(), _steps(record.snapshot, record.findings)]
@@ -47,35 +51,29 @@ def _head(record: Record, now: float) -> Text:
     )
 
 
-def _no_answer(last: ScanSummary) -> Text:
-    failure = last.failure
-    said = f"{failure.message} {failure.hint}" if failure else ""
-    return Text(f"NO ANSWER since: {moment(last.taken_at / 1000)} UTC. {said}", style="bold magenta")
+def _failure(word: str, failure: Failure) -> Text:
+    said = f"  {plain(failure.message, 600)} {plain(failure.hint, 600)}"
+    return Text.assemble((word, terminal.STYLES["failed"]), said)
 
 
 def _findings(findings: Sequence[Finding]) -> list[RenderableType]:
+    """The severest first; below each the next command, which is never cut."""
     wrong = sorted((f for f in findings if f.severity != "ok"), key=lambda f: -ORDER[f.severity])
-    lines: list[RenderableType] = []
+    if not wrong:
+        return []
+    grid = terminal.table("", "", "")
+    for column in grid.columns[:2]:
+        column.no_wrap = True
     for finding in wrong:
-        lines.append(Text())
-        lines.append(
-            Text.assemble(
-                terminal.severity(finding.severity),
-                "  ",
-                (finding.step, "bold"),
-                "  ",
-                plain(finding.message),
-            )
-        )
-        if finding.next:
-            lines.append(
-                Padding(
-                    Text.assemble(("next: ", "dim"), (plain(finding.next), "cyan")),
-                    (0, 0, 0, 4),
-                    expand=False,
-                )
-            )
-    return lines
+        grid.add_row(terminal.severity(finding.severity), Text(finding.step, "bold"), _told(finding))
+    return [Text(), grid]
+
+
+def _told(finding: Finding) -> Text:
+    told = Text(plain(finding.message, 600))
+    if finding.next:
+        told.append("\nnext: ", "dim").append(plain(finding.next, 600), "cyan")
+    return told
 
 
 def _steps(snapshot: Snapshot, findings: Sequence[Finding]) -> Table:
@@ -108,7 +106,7 @@ def _content(step: str, section: Section[object] | None) -> RenderableType:
             style="magenta" if section.status != "absent" else "dim",
         )
     block = BLOCKS[step](section.data)
-    parts: list[RenderableType] = [Text(block.line)]
+    parts: list[RenderableType] = [Text(plain(block.line, MOST_LETTERS))]
     if block.rows:
         parts.append(_rows(block.rows))
     denied = sorted(fact for fact, note in section.notes.items() if not note.startswith(("absent", "cut")))
@@ -122,5 +120,5 @@ def _rows(rows: Sequence[Sequence[str]]) -> Table:
     for _ in range(max(len(row) for row in rows)):
         grid.add_column(overflow="ellipsis", no_wrap=True)
     for row in rows:
-        grid.add_row(*(Text(cell) for cell in row))
+        grid.add_row(*(Text(plain(cell, MOST_LETTERS)) for cell in row))
     return grid

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from typing import Literal
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,17 +21,21 @@ PIPE_WIDTH = 160  # where no terminal says how wide it is, nothing should be cut
 
 def out() -> Console:
     """Standard output; no colour when it is not a terminal or NO_COLOR is set."""
-    console = Console(highlight=False, markup=False, emoji=False)
-    return (
-        console
-        if console.is_terminal
-        else Console(highlight=False, markup=False, emoji=False, width=PIPE_WIDTH)
-    )
+    console = _console()
+    return console if console.is_terminal else _console(width=PIPE_WIDTH)
 
 
 def err() -> Console:
     """Standard error, for progress and messages."""
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool = False, width: int | None = None) -> Console:
+    # rich would still write bold and dim with NO_COLOR; who sets it wants plain text (no-color.org).
+    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+    return Console(
+        stderr=stderr, width=width, color_system=colours, highlight=False, markup=False, emoji=False
+    )
 
 
 def severity(word: str, text: str | None = None) -> Text:

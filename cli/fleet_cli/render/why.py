@@ -11,6 +11,7 @@ from rich.text import Text
 
 from fleet_cli.render import terminal
 from fleet_collector.causes.diagnosis import Cause, Diagnosis, Effect, Judged
+from fleet_collector.findings.words import several
 from fleet_collector.folding import fold
 from fleet_collector.wording import moment, plain
 
@@ -26,9 +27,8 @@ def page(diagnosis: Diagnosis, cases: Sequence[Judged], *, quiet: bool = False) 
     for cause in diagnosis.causes[:MOST_CAUSES]:
         parts += _cause(cause)
     if len(diagnosis.causes) > MOST_CAUSES:
-        parts.append(
-            Text(f"and {len(diagnosis.causes) - MOST_CAUSES} lesser causes: --format json has them", "dim")
-        )
+        more = several(len(diagnosis.causes) - MOST_CAUSES, "lesser cause")
+        parts.append(Text(f"and {more}: --format json has them", "dim"))
     if not diagnosis.causes:
         parts.append(Text("Nothing is wrong, as far as was measured.", style="green"))
     if not quiet:
@@ -41,7 +41,7 @@ def _head(cases: Sequence[Judged]) -> Text:
         return Text("no host was scanned before that time", style="dim")
     first, last = (choose(case.taken_at for case in cases) for choose in (min, max))
     when = moment(last) if last - first < 600 else f"{moment(first)} to {moment(last)}"
-    return Text(f"{len(cases):,} host{'s' if len(cases) != 1 else ''}, scanned {when} UTC", style="dim")
+    return Text(f"{several(len(cases), 'host')}, scanned {when} UTC", style="dim")
 
 
 def _cause(cause: Cause) -> list[RenderableType]:
@@ -73,7 +73,7 @@ def _effects(effects: Sequence[Effect], hosts: Sequence[str]) -> list[Text]:
         for message, seen in list(by_message.items())[:MOST_EFFECTS]
     ]
     if len(by_message) > MOST_EFFECTS:
-        lines.append(Text(f"-> and {len(by_message) - MOST_EFFECTS} more effects", style="dim"))
+        lines.append(Text(f"-> and {several(len(by_message) - MOST_EFFECTS, 'more effect')}", style="dim"))
     return lines
 
 

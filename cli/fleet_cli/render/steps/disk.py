@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fleet_cli.render.steps.block import Block, joined, named, rows
+from fleet_collector.findings.words import several
 from fleet_collector.snapshot.disk import Disk, Volume
 from fleet_collector.wording import duration, percent, plain, size
 
@@ -15,7 +16,7 @@ def block(disk: Disk) -> Block:
     hung = [volume.mount for volume in volumes if volume.hung]
     swap = sum(area.size_bytes for area in disk.swaps or ())
     line = joined(
-        f"{len(volumes)} volumes",
+        several(len(volumes), "volume"),
         f"{len(hung)} not answering" if hung else None,
         f"swap {size(sum(area.used_bytes for area in disk.swaps or ()))} of {size(swap)}"
         if swap

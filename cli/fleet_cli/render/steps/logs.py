@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fleet_cli.render.steps.block import Block, joined, named, rows
+from fleet_collector.findings.words import several
 from fleet_collector.snapshot.logs import LogFile, Logs
 from fleet_collector.wording import plain, size
 
@@ -12,7 +13,7 @@ def block(logs: Logs) -> Block:
     files = logs.files or []
     journal = logs.journal
     line = joined(
-        f"{len(files)} large files" if files else "no large files",
+        several(len(files), "large file") if files else "no large files",
         f"{size(logs.total_bytes)} below the log roots" if logs.total_bytes is not None else None,
         f"journal {size(journal.used_bytes)}" if journal and journal.used_bytes else None,
         "logrotate not installed" if logs.logrotate and logs.logrotate.installed is False else None,

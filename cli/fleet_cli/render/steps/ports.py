@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fleet_cli.render.steps.block import Block, joined, rows
+from fleet_collector.findings.words import several
 from fleet_collector.snapshot.ports import Listener, Ports
 from fleet_collector.wording import plain
 
@@ -11,8 +12,8 @@ def block(ports: Ports) -> Block:
     """Every listener with its owner."""
     listeners = ports.listeners or []
     line = joined(
-        f"{len(listeners)} listeners",
-        f"owner of {ports.owners_unknown} unknown (needs root)" if ports.owners_unknown else None,
+        several(len(listeners), "listener"),
+        f"owner of {ports.owners_unknown} unknown" if ports.owners_unknown else None,
     )
     return Block(line, rows((_row(listener) for listener in listeners), 10))
 
