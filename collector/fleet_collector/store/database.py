@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from fleet_collector.errors import StoreError
+from fleet_collector.errors import SettingsError, StoreError
 from fleet_collector.store.trouble import sentence
 
 BUSY_SECONDS = 30.0
@@ -85,7 +85,7 @@ def open_database(address: str) -> Database:
     """Open a database by URL (``sqlite:////path``, ``postgresql://user@host/name``) or SQLite file name.
 
     Creates the file and its directory, readable by the owner alone, and brings the tables to this program's
-    form. Raises StoreError.
+    form. Raises StoreError, and SettingsError for an address that is none.
     """
     from fleet_migrations import upgrade
 
@@ -109,15 +109,15 @@ def _url(address: str) -> URL:
     try:
         url = make_url(address) if "://" in address else URL.create("sqlite", database=address)
     except ArgumentError as error:
-        raise StoreError(f"{address[:200]!r} is not the address of a database; {_FORMS}") from error
+        raise SettingsError(f"{address[:200]!r} is not the address of a database; {_FORMS}") from error
     kind = url.drivername.partition("+")[0]
     if kind == "sqlite":
         if not url.database or url.database == ":memory:":
-            raise StoreError(f"a database in memory keeps nothing; {_FORMS}")
+            raise SettingsError(f"a database in memory keeps nothing; {_FORMS}")
         return url.set(drivername="sqlite")
     if kind in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
-    raise StoreError(f"{kind[:40]!r} is not a kind of database that fleet knows; {_FORMS}")
+    raise SettingsError(f"{kind[:40]!r} is not a kind of database that fleet knows; {_FORMS}")
 
 
 _FORMS = "write sqlite:////path/to/fleet.db or postgresql://user@host/name"

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from fleet_collector import store
-from fleet_collector.errors import StoreError
+from fleet_collector.errors import SettingsError, StoreError
 from fleet_collector.store import database as door
 from tests.collector.store.records import NOON, child, finish, sweep, well
 
 
 def refusal(address: str) -> str:
-    with pytest.raises(StoreError) as caught:
+    with pytest.raises((StoreError, SettingsError)) as caught:
         store.connect(address)
     message = str(caught.value)
     assert "\n" not in message
