@@ -1,0 +1,137 @@
+"""What reaches a terminal: colour only there, progress only there, and nothing that a host made up."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import termios
+import time
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from fleet_collector import store
+from fleet_collector.failures import Failure
+from tests.cli import seeded
+from tests.cli.conftest import Fleet
+from tests.program import FLEET, Program
+
+
+def on_a_terminal(program: Program, *words: str, width: int = 120, **variables: str) -> str:
+    """What a command writes to a terminal, standard error included."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    environment = program.environment | {"TERM": "xterm-256color"} | variables
+    process = subprocess.Popen(
+        [FLEET, *words], env=environment, cwd=program.home, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    written = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            written += chunk
+    except OSError:  # EIO: the other side is closed
+        pass
+    finally:
+        os.close(ours)
+        process.wait(timeout=60)
+    return written.decode()
+
+
+def test_colour_is_for_terminals_and_no_color_turns_it_off(program: Program, database: Path) -> None:
+    assert "\x1b[1;31mCRITICAL" in on_a_terminal(program, "why")
+    assert "\x1b" not in on_a_terminal(program, "why", NO_COLOR="1")
+    assert "\x1b" not in program("why").out
+
+
+def test_data_is_plain_on_a_terminal_too(program: Program, database: Path) -> None:
+    assert "\x1b" not in on_a_terminal(program, "why", "--format", "json")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_no_line_is_wider_than_the_terminal(program: Program, database: Path, width: int) -> None:
+    for words in (["show", "db1"], ["why"], ["hosts"]):
+        for line in on_a_terminal(program, *words, width=width, NO_COLOR="1").splitlines():
+            assert len(line) <= width
+
+
+def test_progress_is_for_terminals_and_not_for_cron(program: Program) -> None:
+    (program.home / "fleet.toml").write_text("[limits]\nretries = 0\n")
+    words = ["scan", "127.0.0.1:1", "--exit-zero"]
+    assert "asking" in on_a_terminal(program, *words)
+    assert "asking" not in on_a_terminal(program, *words, "--quiet")
+    piped = program(*words)
+    assert piped.err == ""
+    assert "NO ANSWER" in piped.out
+
+
+COMMANDS = [
+    ["show", "evil"],
+    ["show", seeded.EVIL],
+    ["why"],
+    ["why", "--quiet"],
+    ["hosts"],
+    ["hosts", "--unseen", "0"],
+    ["diff"],
+    ["diff", "evil"],
+    ["history", "evil"],
+    ["history", "evil", "--changes"],
+    ["history", "evil", "--metric", "disk_used_percent"],
+    ["history", "evil", "--metric", "disk_used_percent", "--plot"],
+    ["history", "evil", "--metric", f"disk_used_percent:{seeded.EVIL}"],
+    ["history", "evil", "--metric", seeded.EVIL],
+    ["trends"],
+    ["trends", "--explain", "evil", f"disk_used_percent:/{seeded.EVIL}"],
+    ["db", "stats", "--db", seeded.EVIL],
+]
+
+
+@pytest.fixture
+def hostile(program: Program) -> None:
+    """Hosts whose every text is a trap: one healthy before, one by its very name, one by its error."""
+    failure = Failure(kind="agent", stage="start", message=seeded.EVIL, hint=seeded.EVIL)
+    with store.connect(str(program.database)) as opened:
+        seeded.nights(opened, [("evil", {}), ("web1", {})])
+        traps = [("evil", seeded.hostile()), (seeded.EVIL, seeded.hostile()), ("mute", failure)]
+        seeded.sweep(opened, time.time() - 60, *traps)
+
+
+@pytest.mark.usefixtures("hostile")
+def test_nothing_a_host_says_reaches_the_terminal_raw(fleet: Fleet) -> None:
+    for words in COMMANDS:
+        said = fleet(*words)
+        for text in (said.out, said.err):
+            raw = {letter for letter in text if unicodedata.category(letter) in {"Cc", "Cf", "Zl", "Zp"}}
+            assert raw <= {"\n"}, (words, raw)
+            assert not any(line.startswith("FINE") for line in text.splitlines()), words
+
+
+@pytest.mark.usefixtures("hostile")
+def test_data_for_scripts_is_kept_as_it_is_and_escaped(fleet: Fleet) -> None:
+    for words in (["show", "evil"], ["why"], ["hosts"]):
+        said = fleet(*words, "--format", "json")
+        assert not any(letter in said.out for letter in ("\x1b", "\x07", "\r", "\x9b"))
+    assert fleet("show", "mute", "--format", "json").json["error"]["message"] == seeded.EVIL
+
+
+def test_a_clock_that_says_anything_is_no_fault(fleet: Fleet, program: Program) -> None:
+    odd = seeded.odd_times()
+    with store.connect(str(program.database)) as opened:
+        seeded.sweep(opened, time.time(), ("far", odd))
+    for words in (["show", "far"], ["why", "--exit-zero"], ["history", "far"], ["diff", "far"]):
+        assert fleet(*words).code == 0, words
+
+
+def test_a_reader_that_leaves_is_no_fault(program: Program, database: Path) -> None:
+    for words in (["metrics"], ["agent", "show"], ["show", "web1", "--format", "json"]):
+        process = program.start(*words)
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=60) == 0
+        process.stderr.close()
