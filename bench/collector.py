@@ -1,229 +1,168 @@
 """What a sweep costs the collector, beside the nearest tools, in one run on one real sshd.
 
-    python bench/collector.py [--hosts 1000] [--agent stub|real] [--peers-python PYTHON] [--processes N]
+    sudo .venv/bin/python bench/collector.py [--hosts 1000] [--peers-python PYTHON] [--only WORD]
 
 Every host is an address of 127.0.0.0/8. Each tool is a process of its own; its CPU is that of the process
-and all its children (wait4), never the server's. With ``--agent stub`` hosts print a recorded snapshot, so
-that agents do not take the CPU that the collector is to have; parallel-ssh, clush and ssh run ``true``.
+and all its children (wait4). CPU on the host is what sshd and all it started used meanwhile. Memory is the
+most that the tool's processes held together (PSS, looked at every half second).
+
+``fleet scan`` is the command itself, into a fresh SQLite database: start, connect, log in, send the agent,
+receive, check, judge, measure, store, print. With the recorded answer hosts print what the agent printed
+here before, so that agents do not take the CPU that the collector is to have. parallel-ssh, clush and ssh
+run ``true``.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
-import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections import Counter
-from collections.abc import Sequence
-from contextlib import aclosing
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
+import psutil  # noqa: E402
+
+from bench.tools import Lab, Tool, lab, tools, versions  # noqa: E402
 from tests.sshd import AVAILABLE, WHY_NOT, Sshd, sshd  # noqa: E402
 
-NONCE = "bench"
 _SETTINGS = {"SetEnv": "SHLVL=5", "LogLevel": "ERROR", "MaxStartups": "4000:30:8000"}
-_PARALLEL_SSH = """
-import json, sys
-from pssh.clients import ParallelSSHClient
-job = json.load(open(sys.argv[1]))
-login = {"user": job["user"], "port": job["port"], "pkey": job["key"]}
-client = ParallelSSHClient(job["hosts"], pool_size=job["at_once"], **login)
-output = client.run_command("true", stop_on_errors=False)
-client.join(output)
-print(sum(host.exit_code == 0 for host in output), "ok")
-"""
+_LOOK_SECONDS = 0.5
+_TICKS = os.sysconf("SC_CLK_TCK")
+_HEAD = ("tool", "hosts", "hosts/s", "CPU ms/host", "on the host", "MiB", "result")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """One tool's run: CPU of its processes, wall time, memory of its largest process."""
+    """One tool's run: CPU seconds of its processes and of the hosts', wall time, most memory held."""
 
-    tool: str
-    hosts: int
+    tool: Tool
     cpu_seconds: float
+    host_seconds: float
     wall_seconds: float
     peak_bytes: int
     said: str
 
 
 def main() -> None:
+    """Print the table."""
     arguments = _arguments()
     if not AVAILABLE:
         sys.exit(f"this benchmark {WHY_NOT}")
-    if arguments.job:
-        _fleet(json.loads(Path(arguments.job).read_text()))
-        return
     with tempfile.TemporaryDirectory(prefix="fleet-bench-") as name:
         directory = Path(name)
         with sshd(directory / "sshd", _SETTINGS) as server:
-            job = _job(directory, server, arguments)
-            print(f"{arguments.hosts} hosts, {os.cpu_count()} cores, Python {platform.python_version()}\n")
-            _table([_measure(*tool) for tool in _tools(directory, job, arguments)])
+            place = lab(directory, server, arguments)
+            chosen = [tool for tool in tools(place, arguments) if arguments.only in tool.name]
+            print(f"{os.cpu_count()} cores, {', '.join(versions(place, arguments.peers_python))}\n")
+            print(_line(_HEAD))
+            for tool in chosen:
+                print(_row(tool, place, server, arguments.repeat), flush=True)
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--hosts", type=int, default=1000)
-    parser.add_argument("--ssh-hosts", type=int, default=100, help="for clush and ssh, a process a host")
-    parser.add_argument(
-        "--ansible-hosts", type=int, default=20, help="ansible -m setup is slow: on fewer hosts"
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--at-once", type=int, default=64)
-    parser.add_argument("--agent", choices=["stub", "real"], default="stub")
-    parser.add_argument("--only-fleet", action="store_true")
-    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--hosts", type=int, default=1000)
+    parser.add_argument("--agent-hosts", type=int, default=200, help="with the real agent on them")
+    parser.add_argument("--ssh-hosts", type=int, default=200, help="for clush and ssh, a process a host")
+    parser.add_argument("--ansible-hosts", type=int, default=20, help="ansible -m setup is slow")
+    parser.add_argument("--at-once", type=int, default=128)
+    parser.add_argument("--processes", type=int, help="of fleet; its own choice without")
+    parser.add_argument("--dead", type=float, default=0, help="per cent of hosts that accept and never speak")
+    parser.add_argument("--repeat", type=int, default=1, help="take the run with the least CPU of so many")
+    parser.add_argument("--only", default="", metavar="WORD", help="tools with this word in their name")
     parser.add_argument(
         "--peers-python", default=sys.executable, help="of an environment with the peers in it"
     )
-    parser.add_argument("--job", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _job(directory: Path, server: Sshd, arguments: argparse.Namespace) -> dict[str, object]:
-    """Write what the tools need and return it."""
-    hosts = [f"127.{1 + n // 62500}.{n // 250 % 250}.{n % 250 + 1}" for n in range(arguments.hosts)]
-    known_hosts, config = directory / "known_hosts", directory / "ssh_config"
-    known_hosts.write_text(server.known_hosts(*hosts))
-    config.write_text(
-        f"Host *\n  Port {server.port}\n  User {server.user}\n  IdentityFile {server.key}\n"
-        "  IdentitiesOnly yes\n"
-        f"  UserKnownHostsFile {known_hosts}\n  StrictHostKeyChecking yes\n  BatchMode yes\n"
-    )
-    (directory / "hosts").write_text("".join(f"{host}\n" for host in hosts))
-    (directory / "answer").write_bytes(_recorded())
-    (directory / "parallel_ssh.py").write_text(_PARALLEL_SSH)
-    job = {
-        "hosts": hosts,
-        "user": server.user,
-        "port": server.port,
-        "key": str(server.key),
-        "config": str(config),
-        "own": str(directory / "own"),
-        "answer": str(directory / "answer"),
-        "at_once": arguments.at_once,
-        "agent": arguments.agent,
-        "processes": arguments.processes,
-    }
-    (directory / "job.json").write_text(json.dumps(job))
-    return job
-
-
-def _recorded() -> bytes:
-    """Run the real agent once and return what it printed."""
-    from fleet_collector.bundle import COMMAND, Request, payload
-
-    stdin = payload(Request(nonce=NONCE, interval_seconds=0.2))
-    return subprocess.run(["/bin/sh", "-c", COMMAND], input=stdin, capture_output=True, check=True).stdout
-
-
-def _tools(
-    directory: Path, job: dict[str, object], arguments: argparse.Namespace
-) -> list[tuple[str, int, Sequence[str]]]:
-    """Return name, number of hosts and command of each tool that is here."""
-    hosts, config = arguments.hosts, str(job["config"])
-    me = [sys.executable, str(Path(__file__).resolve()), "--job", str(directory / "job.json")]
-    tools: list[tuple[str, int, Sequence[str]]] = [(f"fleet ({arguments.agent} agent)", hosts, me)]
-    if arguments.only_fleet:
-        return tools
-    beside = Path(arguments.peers_python).parent
-    pssh = [arguments.peers_python, str(directory / "parallel_ssh.py"), str(directory / "job.json")]
-    tools.append(("parallel-ssh true", hosts, pssh if _has(arguments.peers_python, "pssh") else []))
-    at_once = str(arguments.at_once)
-    some, listed = _some(directory, "some", min(arguments.ssh_hosts, hosts))
-    clush = shutil.which("clush", path=f"{beside}:{os.environ['PATH']}")
-    options = ["--hostfile", listed, "-f", at_once, "-o", f"-F {config}", "true"]
-    tools.append(("clush true", some, [clush, *options] if clush else []))
-    ssh = f"xargs -a {listed} -P {at_once} -I HOST ssh -F {config} -n HOST true"
-    tools.append(("ssh true (xargs)", some, ["/bin/sh", "-c", ssh]))
-    few, listed = _some(directory, "few", min(arguments.ansible_hosts, hosts))
-    ansible = shutil.which("ansible", path=str(beside))
-    setup = ["all", "-i", listed, "-m", "setup", "-f", "10", "--ssh-common-args", f"-F {config}"]
-    tools.append(("ansible -m setup", few, [ansible, *setup] if ansible else []))
-    return tools
-
-
-def _some(directory: Path, name: str, count: int) -> tuple[int, str]:
-    """Write a shorter list of hosts and return its length and path."""
-    path = directory / name
-    path.write_text("".join((directory / "hosts").read_text().splitlines(keepends=True)[:count]))
-    return count, str(path)
-
-
-def _has(python: str, module: str) -> bool:
-    return (
-        subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False).returncode == 0
+def _row(tool: Tool, place: Lab, server: Sshd, repeat: int) -> str:
+    if not tool.command:
+        return f"{tool.name}: not installed here (--peers-python)"
+    runs = [_measure(tool, place, server) for _ in range(repeat)]
+    best = min(runs, key=lambda run: run.cpu_seconds)
+    each = tool.hosts / 1000
+    return _line(
+        (
+            tool.name,
+            str(tool.hosts),
+            f"{tool.hosts / best.wall_seconds:.1f}",
+            f"{best.cpu_seconds / each:.2f}",
+            f"{best.host_seconds / each:.1f}",
+            f"{best.peak_bytes / 2**20:.0f}",
+            best.said,
+        )
     )
 
 
-def _measure(tool: str, hosts: int, command: Sequence[str]) -> Cost | str:
-    """Run a tool to its end and return its cost, or its name when it is not installed."""
-    if not command:
-        return f"{tool}: not installed here (--peers-python)"
-    began = time.monotonic()
+def _line(cells: Sequence[str]) -> str:
+    name, *numbers, said = cells
+    return f"{name:32}" + "".join(f"{number:>12}" for number in numbers) + f"  {said}"
+
+
+def _measure(tool: Tool, place: Lab, server: Sshd) -> Cost:
+    """Run a tool to its end and return its cost."""
+    for leftover in place.database.parent.glob(f"{place.database.name}*"):
+        leftover.unlink()
+    before, began = _spent(server.pid), time.monotonic()
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        _, status, usage = os.wait4(process.pid, 0)
+        process = subprocess.Popen(tool.command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        with _watched(process.pid) as peak:
+            _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
+        wall = time.monotonic() - began
         output.seek(0)
-        last = (output.read().decode("utf-8", "replace").strip().splitlines() or [""])[-1]
-    wall = time.monotonic() - began
-    said = last if len(last) <= 60 else f"exit status {process.returncode}"
-    return Cost(tool, hosts, usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * 1024, said)
+        last = (output.read().decode("utf-8", "replace").strip().splitlines() or [""])[-1].strip()
+    said = last if 0 < len(last) <= 60 else f"exit status {process.returncode}"
+    used = usage.ru_utime + usage.ru_stime
+    return Cost(tool, used, _spent(server.pid) - before, wall, max(peak), said)
 
 
-def _table(costs: Sequence[Cost | str]) -> None:
-    print(f"{'tool':24}{'hosts':>7}{'CPU ms/host':>13}{'hosts/s':>9}{'peak MiB':>10}  result")
-    for cost in costs:
-        if isinstance(cost, str):
-            print(cost)
-            continue
-        each = cost.cpu_seconds / cost.hosts * 1000
-        speed = cost.hosts / cost.wall_seconds
-        peak = cost.peak_bytes / 2**20
-        print(f"{cost.tool:24}{cost.hosts:>7}{each:>13.2f}{speed:>9.1f}{peak:>10.0f}  {cost.said}")
+@contextmanager
+def _watched(pid: int) -> Iterator[list[int]]:
+    """Note, while the block runs, the memory that a process and its children hold together."""
+    over, peak = threading.Event(), [0]
+
+    def look() -> None:
+        while not over.wait(_LOOK_SECONDS):
+            with suppress(psutil.NoSuchProcess):
+                family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+                peak.append(sum(_held(process) for process in family))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        watcher.join()
 
 
-def _fleet(job: dict[str, object]) -> None:
-    """Sweep all hosts in this process and print how they ended."""
-    from fleet_collector.bundle import Request
-    from fleet_collector.inventory import Target
-    from fleet_collector.scan import program, sweep
-    from fleet_collector.transport import Limits, Program, SshOptions, run
-    from fleet_collector.transport.route import Defaults
-    from fleet_collector.workers import sweep_processes
+def _held(process: psutil.Process) -> int:
+    with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        return int(process.memory_full_info().pss)
+    return 0
 
-    what = program(Request(nonce=NONCE, interval_seconds=1.0))
-    if job["agent"] == "stub":
-        what = Program(f"cat > /dev/null; cat {job['answer']}", what.stdin, NONCE)
-    ssh = SshOptions(
-        defaults=Defaults(), config_files=(Path(str(job["config"])),), recorded_hosts=Path(str(job["own"]))
-    )
-    limits = Limits(concurrency=int(str(job["at_once"])))
-    processes = int(str(job["processes"]))
-    targets = [Target(host) for host in list(job["hosts"])]  # type: ignore[call-overload]
 
-    async def all_hosts() -> Counter[str]:
-        ends: Counter[str] = Counter()
-        if processes > 1:
-            hosts = sweep_processes(targets, lambda _: what, processes=processes, ssh=ssh, limits=limits)
-        else:
-            hosts = sweep(targets, lambda _: what, ssh=ssh, limits=limits)
-        async with aclosing(hosts) as outcomes:
-            async for outcome in outcomes:
-                ends[outcome.failure.kind if outcome.failure else "ok"] += 1
-        return ends
-
-    ends = run(all_hosts())
-    print(", ".join(f"{count} {end}" for end, count in sorted(ends.items())))
+def _spent(pid: int) -> float:
+    """CPU seconds of a server, its ended children and those still there (proc(5), fields 14 to 17)."""
+    total = 0.0
+    for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+        with suppress(OSError):
+            stat = Path(f"/proc/{process.pid}/stat").read_text()
+            total += sum(int(word) for word in stat.rpartition(")")[2].split()[11:15]) / _TICKS
+    return total
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ class Asked:
     ssh_config: Path | None = None
     host_keys: str | None = None
     concurrency: int | None = None
+    processes: int | None = None
     timeout_seconds: float | None = None
 
 
@@ -70,6 +71,7 @@ def plan(asked: Asked, settings: Settings) -> Plan:
         ssh=_ssh(asked, settings),
         limits=limits,
         local=asked.local,
+        processes=asked.processes,
     )
 
 

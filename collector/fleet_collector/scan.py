@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Literal
 
 from msgspec import Struct
@@ -19,7 +21,7 @@ from fleet_collector.snapshot import STEPS, Snapshot
 from fleet_collector.snapshot.frames import MARK, decode, without_python
 from fleet_collector.transport import Answer, Limits, Program, Ssh, SshOptions, local
 
-__all__ = ["Outcome", "program", "run_local", "sweep"]
+__all__ = ["Outcome", "program", "run_local", "sweep", "through"]
 
 Status = Literal["ok", "partial", "failed"]
 
@@ -53,6 +55,19 @@ class Outcome(Struct, frozen=True, kw_only=True):
         return "partial" if broken or self.failure is not None else "ok"
 
 
+@dataclass(frozen=True)
+class Lane:
+    """Hosts that are asked through the same door, at most ``at_once`` at the same time."""
+
+    targets: Sequence[Target]
+    at_once: int
+
+    @property
+    def workers(self) -> int:
+        """How many tasks it is worth."""
+        return min(self.at_once, len(self.targets))
+
+
 @lru_cache(maxsize=256)
 def program(request: bundle.Request) -> Program:
     """Return what is run on a host for a request."""
@@ -73,20 +88,36 @@ async def sweep(
     and the rest are ``cancelled``. Raises SettingsError before any host is touched when the ssh configuration
     cannot be understood. Use it under ``contextlib.aclosing`` when it may be left early.
     """
-    bounds, waiting = limits or Limits(), list(targets)
-    async with Ssh(ssh or SshOptions(), bounds) as connections:
-        await connections.prepare(waiting)
+    async with (
+        Ssh(ssh or SshOptions(), limits or Limits()) as connections,
+        aclosing(through(connections, targets, programs, stop=stop)) as outcomes,
+    ):
+        async for outcome in outcomes:
+            yield outcome
 
-        async def ask(target: Target, answer: Answer) -> None:
-            await connections.ask(target, programs(target), answer)
 
-        async def one(target: Target) -> Outcome:
-            async with connections.place(target):
-                return await _outcome(target, programs(target).nonce, ask, bounds)
+async def through(
+    connections: Ssh,
+    targets: Iterable[Target],
+    programs: Callable[[Target], Program],
+    *,
+    stop: asyncio.Event | None = None,
+) -> AsyncGenerator[Outcome]:
+    """Do what ``sweep`` does through connections that the caller holds, for one sweep or for several."""
+    waiting, bounds = list(targets), connections.limits
+    await connections.prepare(waiting)
 
-        async with aclosing(fan_out(waiting, one, bounds, stop or asyncio.Event())) as outcomes:
-            async for outcome in outcomes:
-                yield outcome
+    async def ask(target: Target, answer: Answer) -> None:
+        await connections.ask(target, programs(target), answer)
+
+    async def one(target: Target) -> Outcome:
+        async with connections.place(target):
+            return await _outcome(target, programs(target).nonce, ask, bounds)
+
+    lanes = lanes_of(waiting, connections, bounds)
+    async with aclosing(fan_out(lanes, one, bounds, stop or asyncio.Event())) as outcomes:
+        async for outcome in outcomes:
+            yield outcome
 
 
 async def run_local(target: Target, request: bundle.Request, limits: Limits | None = None) -> Outcome:
@@ -171,46 +202,59 @@ def _clock_offset(snapshot: Snapshot | None, answer: Answer) -> float | None:
     return 0.0 if least <= _CLOCK_SECONDS and most >= 0 else min(least, most, key=abs)
 
 
+def lanes_of(targets: list[Target], connections: Ssh, limits: Limits) -> list[Lane]:
+    """Return the hosts behind each bastion, and those behind none, with how many of them go at once."""
+    lanes: dict[object, list[Target]] = {}
+    for target in targets:
+        lanes.setdefault(connections.route(target).jump, []).append(target)
+    return [
+        Lane(hosts, limits.concurrency if bastion is None else limits.per_bastion)
+        for bastion, hosts in lanes.items()
+    ]
+
+
 async def fan_out(
-    targets: list[Target],
+    lanes: list[Lane],
     one: Callable[[Target], Awaitable[Outcome]],
     limits: Limits,
     stop: asyncio.Event,
 ) -> AsyncGenerator[Outcome]:
     """Yield what ``one`` returns for each target, ``limits.concurrency`` at once, in the order they finish.
 
-    Memory is bounded: no host is begun while as many outcomes wait to be taken.
+    Memory is bounded: no host is begun while as many outcomes wait to be taken. Hosts that wait for their
+    bastion hold no place of others.
     """
-    rest = iter(targets)
     done: asyncio.Queue[Outcome | Exception] = asyncio.Queue()
     room = asyncio.Semaphore(2 * limits.concurrency)
+    places = asyncio.Semaphore(limits.concurrency)
 
-    async def work(place: int) -> None:
+    async def work(place: int, rest: Iterator[Target]) -> None:
         await asyncio.sleep(limits.ramp(place))
-        while await room.acquire():
-            target = next(rest, None)
-            if target is None:
-                return
+        for target in rest:
             began = time.time()
             try:
-                done.put_nowait(await one(target))
+                async with places:
+                    await room.acquire()
+                    done.put_nowait(await one(target))
             except asyncio.CancelledError:
                 done.put_nowait(_cancelled(target, began))
                 raise
             except Exception as error:
                 done.put_nowait(error)
 
-    workers = [asyncio.create_task(work(place)) for place in range(min(limits.concurrency, len(targets)))]
+    rests = [iter(lane.targets) for lane in lanes]
+    hands = [rest for rest, lane in zip(rests, lanes, strict=True) for _ in range(lane.workers)]
+    workers = [asyncio.create_task(work(place, rest)) for place, rest in enumerate(hands)]
 
     async def halt() -> None:
         await stop.wait()
         await _end(workers)
-        for target in rest:
+        for target in chain(*rests):
             done.put_nowait(_cancelled(target, time.time()))
 
     watcher = asyncio.create_task(halt())
     try:
-        for _ in targets:
+        for _ in range(sum(len(lane.targets) for lane in lanes)):
             outcome = await done.get()
             room.release()
             if isinstance(outcome, Exception):

@@ -24,7 +24,7 @@ from fleet_collector.inventory import Target
 from fleet_collector.scan import Outcome, sweep
 from fleet_collector.transport import Limits, Program, Ssh, SshOptions, run
 
-HOSTS_PER_PROCESS = 200  # fewer are not worth the start of an interpreter
+HOSTS_PER_PROCESS = 500  # fewer are not worth the start of an interpreter
 
 _LENGTH = struct.Struct(">I")
 _WAITING = 512  # outcomes read and not yet taken, of all workers
@@ -79,15 +79,15 @@ async def sweep_processes(
         for share in shares
         if share
     ]
-    queue: asyncio.Queue[bytes | list[Target]] = asyncio.Queue(_WAITING)
+    queue: asyncio.Queue[Outcome | list[Target]] = asyncio.Queue(_WAITING)
     tasks = [asyncio.create_task(worker.read(queue)) for worker in workers]
     halt = asyncio.create_task(_halt(stopped, workers))
     try:
         left = len(workers)
         while left:
             item = await queue.get()
-            if isinstance(item, bytes):
-                yield _OUTCOME.decode(item)
+            if isinstance(item, Outcome):
+                yield item
                 continue
             left -= 1
             for target in item:
@@ -115,7 +115,7 @@ async def _prepared(targets: list[Target], ssh: SshOptions, limits: Limits) -> S
 
 
 def _divided(limits: Limits, processes: int) -> Limits:
-    return replace(
+    return msgspec.structs.replace(
         limits,
         concurrency=-(-limits.concurrency // processes),
         per_bastion=-(-limits.per_bastion // processes),
@@ -146,16 +146,16 @@ class _Worker:
         process.stdin.write(_LENGTH.pack(len(job)) + job)
         return cls(process, [target for target, _ in share.hosts])
 
-    async def read(self, queue: asyncio.Queue[bytes | list[Target]]) -> None:
+    async def read(self, queue: asyncio.Queue[Outcome | list[Target]]) -> None:
         """Pass outcomes on, and at the end the hosts that have none."""
         stream = self._process.stdout
         assert stream is not None  # noqa: S101 - it is a pipe
         with suppress(asyncio.IncompleteReadError):
             while True:
                 (length,) = _LENGTH.unpack(await stream.readexactly(_LENGTH.size))
-                data = await stream.readexactly(length)
-                self._left.pop(_OUTCOME.decode(data).target.name, None)
-                await queue.put(data)
+                outcome = _OUTCOME.decode(await stream.readexactly(length))
+                self._left.pop(outcome.target.name, None)
+                await queue.put(outcome)
         await queue.put(list(self._left.values()))
 
     def halt(self) -> None:

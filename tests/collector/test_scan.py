@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import asyncssh
+import msgspec
 import pytest
 
 from fleet_collector.bundle import Request
 from fleet_collector.errors import SettingsError
 from fleet_collector.inventory import Target
-from fleet_collector.scan import Outcome, fan_out, program, run_local, sweep
+from fleet_collector.scan import Lane, Outcome, fan_out, program, run_local, sweep
 from fleet_collector.transport import Limits, Program, SshOptions, run
 from fleet_collector.transport.known_hosts import KnownHosts
 from tests.collector import peers
@@ -359,7 +360,7 @@ async def test_a_reset_is_tried_again(tmp_path: Path) -> None:
 
 async def test_stopping_cancels_what_is_not_finished_and_loses_nobody(tmp_path: Path) -> None:
     stop = asyncio.Event()
-    limits = replace(LIMITS, concurrency=2)
+    limits = msgspec.structs.replace(LIMITS, concurrency=2)
     async with server(tmp_path, well) as host, peers.peer(peers.silent) as port:
         slow = [Target(f"slow{n}", address="127.0.0.1", port=port) for n in range(5)]
         outcomes = []
@@ -401,8 +402,8 @@ async def test_no_more_hosts_at_once_than_allowed_and_slow_ones_delay_nobody() -
         return Outcome(target=target, started_at=0, finished_at=0)
 
     targets = [Target("slow0"), *(Target(f"quick{n}") for n in range(500)), Target("slow1")]
-    limits = replace(LIMITS, concurrency=7, burst=7)
-    async for outcome in fan_out(targets, visit, limits, asyncio.Event()):
+    limits = msgspec.structs.replace(LIMITS, concurrency=7, burst=7)
+    async for outcome in fan_out([Lane(targets, len(targets))], visit, limits, asyncio.Event()):
         finished.append(outcome.target.name)
         if len(finished) == 500:
             gate.set()
@@ -420,7 +421,14 @@ async def test_outcomes_that_nobody_takes_hold_the_sweep_back() -> None:
         return Outcome(target=target, started_at=0, finished_at=0)
 
     targets = [Target(f"h{n}") for n in range(1000)]
-    async with aclosing(fan_out(targets, visit, replace(LIMITS, concurrency=4), asyncio.Event())) as outcomes:
+    async with aclosing(
+        fan_out(
+            [Lane(targets, len(targets))],
+            visit,
+            msgspec.structs.replace(LIMITS, concurrency=4),
+            asyncio.Event(),
+        )
+    ) as outcomes:
         await anext(outcomes)
         for _ in range(100):
             await asyncio.sleep(0)
@@ -432,7 +440,7 @@ async def test_a_fault_of_fleet_itself_is_raised() -> None:
         raise KeyError(target.name)
 
     with pytest.raises(KeyError):
-        async for _ in fan_out([Target("a")], visit, LIMITS, asyncio.Event()):
+        async for _ in fan_out([Lane([Target("a")], 1)], visit, LIMITS, asyncio.Event()):
             pass
 
 

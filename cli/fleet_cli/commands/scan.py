@@ -35,6 +35,10 @@ SshConfig = Annotated[
 ]
 KeyPolicy = Annotated[HostKeys | None, typer.Option("--host-keys", help="What to do with unknown host keys.")]
 Concurrency = Annotated[int | None, typer.Option("--concurrency", "-c", min=1, help="Hosts asked at once.")]
+Processes = Annotated[
+    int | None,
+    typer.Option("--processes", min=1, max=64, help="Cores to use; as many as the hosts are worth without."),
+]
 Timeout = Annotated[float | None, typer.Option("--timeout", min=1, help="Seconds a host may take in all.")]
 Local = Annotated[bool, typer.Option("--local", help="Ask this machine, without SSH.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for another sweep of the same hosts, not refuse.")]
@@ -51,6 +55,7 @@ def command(
     ssh_config: SshConfig = None,
     host_keys: KeyPolicy = None,
     concurrency: Concurrency = None,
+    processes: Processes = None,
     timeout: Timeout = None,
     wait: Wait = False,
     full: Annotated[bool, typer.Option("--full", help="Put whole snapshots into the JSON.")] = False,
@@ -78,6 +83,7 @@ def command(
         ssh_config=ssh_config,
         host_keys=host_keys,
         concurrency=concurrency,
+        processes=processes,
         timeout_seconds=timeout,
     )
     code = report(asked, settings.load(config), db, format_=format_, full=full, quiet=quiet, wait=wait)

@@ -11,6 +11,7 @@ from rich.text import Text
 from fleet_cli.render import terminal
 from fleet_collector.failures import Failure
 from fleet_collector.findings.finding import ORDER, Finding, Severity
+from fleet_collector.findings.words import several
 from fleet_collector.folding import fold
 from fleet_collector.record import Record
 from fleet_collector.snapshot import Snapshot
@@ -18,6 +19,7 @@ from fleet_collector.wording import duration, number, percent, plain, size
 
 SHOW_ALL = 30  # up to so many hosts the fine ones have a row each
 MOST_FINDINGS = 3
+MANY = 200  # rows from which on rich's own layout, a millisecond a row, would be felt
 _NARROW = 110
 
 
@@ -47,7 +49,8 @@ def table(rows: Sequence[Row], console: Console, seconds: float, *, quiet: bool 
     shown = ordered if len(ordered) <= SHOW_ALL and not quiet else trouble
     parts: list[RenderableType] = []
     if shown:
-        parts.append(_grid(shown, wide=console.width >= _NARROW))
+        layout = _grid if len(shown) < MANY else _listing
+        parts.append(layout(shown, wide=console.width >= _NARROW))
     fine = [row.host for row in ordered if row.severity == "ok"]
     if fine and shown is trouble and not quiet:
         parts.append(Text.assemble(("fine  ", "green"), plain(fold(fine), 2000)))
@@ -55,17 +58,43 @@ def table(rows: Sequence[Row], console: Console, seconds: float, *, quiet: bool 
     return Group(*parts)
 
 
+def _listing(rows: Sequence[Row], *, wide: bool) -> RenderableType:
+    """The same columns as ``_grid`` in padded lines, for many rows: what is wrong is not wrapped."""
+    heads = ("HOST", "STATE", *_heads(wide=wide))
+    cells = [
+        (plain(row.host, 60), _state(row).plain, *(row.numbers if wide else (row.numbers[0], row.numbers[2])))
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+
+    def line(texts: Sequence[str]) -> str:
+        return "".join(f"{text:<{width}}  " for text, width in zip(texts, widths, strict=True))
+
+    indent = "\n" + " " * len(line(heads))
+    text = Text(no_wrap=True, overflow="ignore", end="")
+    text.append(f"{line(heads)}WHAT IS WRONG\n", "bold dim")
+    for row, texts in zip(rows, cells, strict=True):
+        words = _wrong(row).plain.replace("\n", indent)
+        text.append(f"{line(texts)}{words}\n", terminal.STYLES.get(row.severity, ""))
+    return text
+
+
+def _heads(*, wide: bool) -> tuple[str, ...]:
+    return ("CPU", "LOAD", "MEMORY LEFT", "FULLEST DISK", "CONNECTIONS") if wide else ("CPU", "MEMORY LEFT")
+
+
+def _state(row: Row) -> Text:
+    return terminal.severity(row.severity) if row.answered else terminal.severity("failed", "NO ANSWER")
+
+
 def _grid(rows: Sequence[Row], *, wide: bool) -> RenderableType:
-    numbers = (
-        ("CPU", "LOAD", "MEMORY LEFT", "FULLEST DISK", "CONNECTIONS") if wide else ("CPU", "MEMORY LEFT")
-    )
+    numbers = _heads(wide=wide)
     grid = terminal.table("HOST", "STATE", *numbers, "WHAT IS WRONG")
     for column in grid.columns[: 2 + len(numbers)]:
         column.no_wrap = True
     for row in rows:
-        state = terminal.severity(row.severity) if row.answered else terminal.severity("failed", "NO ANSWER")
         cells = row.numbers if wide else (row.numbers[0], row.numbers[2])
-        grid.add_row(plain(row.host, 60), state, *cells, _wrong(row))
+        grid.add_row(plain(row.host, 60), _state(row), *cells, _wrong(row))
     return grid
 
 
@@ -120,5 +149,5 @@ def summary(rows: Sequence[Row], seconds: float) -> str:
     ]
     silent = len(rows) - len(answered)
     counts += [f"{silent} without an answer"] if silent else []
-    hosts = f"{len(rows):,} host{'s' if len(rows) != 1 else ''}"
+    hosts = several(len(rows), "host")
     return f"{hosts} in {duration(seconds)}: {', '.join(counts) or 'nothing was asked'}"

@@ -44,11 +44,11 @@ class Writer:
         self._oldest = self._beaten = clock()
         self._spool = Spool(database, sweep_id, sweep(database, sweep_id).started_at)
 
-    def add(self, record: Record) -> None:
-        """Take one record; stores those that wait when they are many or old enough."""
+    def add(self, *records: Record) -> None:
+        """Take records; stores those that wait when they are many or old enough."""
         if not self._waiting:
             self._oldest = self._clock()
-        self._waiting += pack([record])
+        self._waiting += pack(records)
         if len(self._waiting) >= self._at_most:
             self.flush()
         else:

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 
 from fleet_collector import failures
 from fleet_collector.failures import HostError
-from fleet_collector.transport.connection import Connection
 from fleet_collector.limits import Limits
+from fleet_collector.transport.connection import Connection
 from fleet_collector.transport.route import Route
 
 _MOST_OPENED = 4  # a bastion that loses its connection again and again is given up

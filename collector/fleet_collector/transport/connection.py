@@ -17,7 +17,7 @@ from asyncssh.constants import MSG_IGNORE
 from asyncssh.logging import SSHLogger
 
 from fleet_collector.failures import Stage
-from fleet_collector.transport import algorithms
+from fleet_collector.transport import algorithms, login
 from fleet_collector.transport.known_hosts import KnownHosts, Trust, fingerprint
 from fleet_collector.transport.proxy import Proxy
 from fleet_collector.transport.route import Algorithms, Route
@@ -28,6 +28,8 @@ _BEGINNING_BYTES = 80
 _WINDOW_BYTES = 2 * 1024 * 1024
 
 Recorder = Callable[[Route, asyncssh.SSHKey], None]
+
+login.install()
 
 
 def options(wish: Algorithms) -> asyncssh.SSHClientConnectionOptions:

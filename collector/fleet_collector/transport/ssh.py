@@ -17,13 +17,13 @@ from platformdirs import user_data_path
 
 from fleet_collector import failures
 from fleet_collector.inventory import Target
+from fleet_collector.limits import Limits
 from fleet_collector.transport import proxy, ssh_config
 from fleet_collector.transport.bastions import Bastions
 from fleet_collector.transport.connection import Connection, Opening, options
 from fleet_collector.transport.explain import explain
 from fleet_collector.transport.keys import AskPassphrase, Keyring
 from fleet_collector.transport.known_hosts import KnownHosts, record
-from fleet_collector.limits import Limits
 from fleet_collector.transport.program import Program
 from fleet_collector.transport.resolve import Address, Resolver
 from fleet_collector.transport.route import Algorithms, Defaults, Identity, Route, route
