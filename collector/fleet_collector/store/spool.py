@@ -1,4 +1,4 @@
-"""Results that could not be stored, in a file until they can.
+"""Results that are not stored yet, in a file until they are: nothing is lost when this program is killed.
 
 One file a writer, locked with flock(2) while its owner lives: a file that can be locked is nobody's any more,
 and whoever opens the database next brings it in and removes it. Bringing in twice does no harm.
@@ -55,26 +55,56 @@ class Spool:
         self._database = database
         self._sweep = (sweep_id, started_at)
         self._file: BinaryIO | None = None
+        self._path = Path()
+        self._kept = len(MAGIC)  # bytes that stay: batches that could not be stored
 
-    def append(self, parcels: Sequence[Parcel]) -> None:
+    def note(self, parcels: Sequence[Parcel]) -> bool:
+        """Write a batch that will soon be stored, so that it outlives this process; tell whether it worked."""
+        try:
+            self.append(parcels, synced=False)
+        except StoreError:
+            return False
+        return True
+
+    def keep(self) -> bool:
+        """Wait until what was noted is on the disk; tell whether it is."""
+        try:
+            if self._file:
+                os.fsync(self._file.fileno())
+                self._kept = self._file.tell()
+        except OSError:
+            return False
+        return self._file is not None
+
+    def clear(self) -> None:
+        """Forget what was noted and not kept: it is stored."""
+        if self._file:
+            with suppress(OSError):
+                self._file.truncate(self._kept)
+                self._file.seek(self._kept)
+
+    def append(self, parcels: Sequence[Parcel], *, synced: bool = True) -> None:
         """Write a batch and wait until it is on the disk; raise StoreError if no directory takes it."""
         batch = zstandard.compress(msgspec.msgpack.encode(_Batch(*self._sweep, list(parcels))))
         frame = _HEAD.pack(len(batch), zlib.crc32(batch)) + batch
         reasons: list[str] = []
-        if self._file and not _written(self._file, frame, reasons):
+        if self._file and not _written(self._file, frame, reasons, synced=synced):
             self.close()
         if self._file:
+            self._kept = self._file.tell() if synced else self._kept
             return
         for directory in directories(self._database):
+            path = directory / f"{tag(self._database)}.{os.getpid()}-{os.urandom(4).hex()}.spool"
             try:
-                file = _create(directory, f"{tag(self._database)}.{os.getpid()}-{os.urandom(4).hex()}.spool")
+                file = _create(path)
             except OSError as error:
                 reasons.append(f"{directory}: {error.strerror or error}")
                 continue
-            if _written(file, MAGIC + frame, reasons):
-                self._file = file
+            if _written(file, MAGIC + frame, reasons, synced=synced):
+                self._file, self._path = file, path
+                self._kept = file.tell() if synced else len(MAGIC)
                 return
-            Path(file.name).unlink()
+            path.unlink(missing_ok=True)
             file.close()
         raise StoreError(
             f"{len(parcels)} results are lost: neither the database {self._database.shown} nor a spool file "
@@ -82,8 +112,10 @@ class Spool:
         )
 
     def close(self) -> None:
-        """Let go of the file, for whoever brings it in."""
+        """Let go of the file, for whoever brings it in; one with nothing in it is removed."""
         if self._file:
+            if self._file.tell() == len(MAGIC):
+                self._path.unlink(missing_ok=True)
             self._file.close()
             self._file = None
 
@@ -124,23 +156,24 @@ def tag(database: Database) -> str:
     return "fleet-" + hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
-def _create(directory: Path, name: str) -> BinaryIO:
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(directory / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+def _create(path: Path) -> BinaryIO:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return open(descriptor, "wb", buffering=0)  # noqa: PTH123 - a descriptor, no path
 
 
-def _written(file: BinaryIO, content: bytes, reasons: list[str]) -> bool:
+def _written(file: BinaryIO, content: bytes, reasons: list[str], *, synced: bool) -> bool:
     """Append all of it, or leave the file as it was."""
     end = file.tell()
     try:
         view = memoryview(content)
         while view:
             view = view[file.write(view) :]
-        os.fsync(file.fileno())
+        if synced:
+            os.fsync(file.fileno())
     except OSError as error:
-        reasons.append(f"{file.name}: {error.strerror}")
+        reasons.append(f"writing: {error.strerror}")
         with suppress(OSError):  # what stays there ends the file; the next batch goes into another
             file.truncate(end)
         return False

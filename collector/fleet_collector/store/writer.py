@@ -1,4 +1,4 @@
-"""Storing results as they come: in batches, and into the spool while the database cannot be reached."""
+"""Storing results as they come: noted in the spool at once, in the database in batches."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from fleet_collector.store.sweeps import beat, sweep
 class Writer:
     """Collects one sweep's records and stores them by number or by age, whichever comes first.
 
-    What cannot be stored goes into a spool file; ``trouble`` then says why, and ``spooled`` how many. The
-    spool is tried again at the end, and by whoever opens the database next. Calls block while the database
-    works; one thread at a time.
+    Until a batch is stored it stands in a spool file, which outlives a kill -9. What cannot be stored stays
+    there; ``trouble`` then says why, and ``spooled`` how many. The spool is tried again at the end, and by
+    whoever opens the database next. Calls block while the database works; one thread at a time.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Writer:
         self._seconds = seconds
         self._clock = clock
         self._waiting: list[Parcel] = []
+        self._noted = True  # all that waits stands in the spool
         self._oldest = self._beaten = clock()
         self._spool = Spool(database, sweep_id, sweep(database, sweep_id).started_at)
 
@@ -48,7 +49,10 @@ class Writer:
         """Take records; stores those that wait when they are many or old enough."""
         if not self._waiting:
             self._oldest = self._clock()
-        self._waiting += pack(records)
+        parcels = pack(records)
+        if parcels:
+            self._waiting += parcels
+            self._noted = self._spool.note(parcels) and self._noted
         if len(self._waiting) >= self._at_most:
             self.flush()
         else:
@@ -74,10 +78,13 @@ class Writer:
         try:
             save_parcels(self._database, parcels)
             self.stored += len(parcels)
+            self._spool.clear()
         except StoreError as error:
             self.trouble = str(error)
-            self._spool.append(parcels)
+            if not (self._noted and self._spool.keep()):
+                self._spool.append(parcels)
             self.spooled += len(parcels)
+        self._noted = True
 
     def close(self) -> None:
         """Store what waits, and try to bring in what was spooled."""

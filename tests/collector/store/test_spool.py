@@ -235,3 +235,24 @@ def test_postgresql_is_restarted_in_mid_sweep(tmp_path: Path, monkeypatch: pytes
         assert (writer.stored, writer.spooled) == (60, 0)
         assert store.finish_sweep(database, number).ok == 60
         assert list((tmp_path / "state" / "fleet").iterdir()) == []
+
+
+def test_what_waits_to_be_stored_outlives_a_kill(sqlite: store.Database) -> None:
+    number = sweep(sqlite)
+    dead = store.Writer(sqlite, number, at_most=100, seconds=1e9)
+    dead.add(well("h1", number, NOON), well("h2", number, NOON))
+    assert store.stats(sqlite).scans == 0
+    assert again(sqlite) == (0, [])  # its writer lives
+    dead._spool._file.close()  # type: ignore[union-attr]  # as the kernel does for one that was killed
+    assert again(sqlite) == (2, ["2 results of an earlier sweep were brought in from a spool file"])
+    assert spools(sqlite) == []
+
+
+def test_what_was_stored_leaves_no_spool(sqlite: store.Database) -> None:
+    number = sweep(sqlite)
+    with store.Writer(sqlite, number, at_most=2) as writer:
+        for n in range(5):
+            writer.add(well(f"h{n}", number, NOON))
+        assert len(spools(sqlite)) == 1
+    assert spools(sqlite) == []
+    assert again(sqlite) == (5, [])
