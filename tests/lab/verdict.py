@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from fleet_collector.causes.diagnosis import Cause, Judged
 from fleet_collector.causes.why import why
+from fleet_collector.findings.finding import Finding
 
 from .machine import Machine
 
@@ -33,7 +34,11 @@ OF_THE_KERNEL = (
 
 def ranked(judged: Sequence[Judged], machines: Sequence[Machine]) -> list[Cause]:
     """The causes behind what some machines answered that are the lab's own, the first one first."""
-    return [cause for cause in why(judged).causes if not any(_foreign(cause, one) for one in machines)]
+    return [
+        cause
+        for cause in why(judged).causes
+        if not any(one.name in cause.hosts and _foreign(cause, one) for one in machines)
+    ]
 
 
 def first(judged: Judged, machine: Machine) -> Cause:
@@ -43,9 +48,7 @@ def first(judged: Judged, machine: Machine) -> Cause:
     return found[0]
 
 
-def _foreign(cause: Cause, machine: Machine) -> bool:
-    if machine.name not in cause.hosts:
-        return False
+def _foreign(cause: Cause | Finding, machine: Machine) -> bool:
     named = cause.evidence.get("name") in machine.names
     if (cause.evidence.get("at") or machine.since) < machine.since - CLOCK_SECONDS:
         return True  # the kernel's log remembers what other tests did
@@ -53,3 +56,12 @@ def _foreign(cause: Cause, machine: Machine) -> bool:
         return cause.rule.startswith(OF_THE_KERNEL) and not named
     somebody = cause.evidence.get("pid") is not None or cause.rule.startswith(OF_THE_KERNEL)
     return (cause.rule, cause.subject) in machine.known or (somebody and not named)
+
+
+def alarms(judged: Judged, machine: Machine) -> list[str]:
+    """What is told of a machine above ``ok`` that is the lab's own, in words."""
+    return [
+        f"{finding.rule}: {finding.message}"
+        for finding in judged.findings
+        if finding.severity != "ok" and not _foreign(finding, machine)
+    ]

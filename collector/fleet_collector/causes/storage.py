@@ -18,6 +18,8 @@ WAITS = {
     "fuse": ("fuse_", "request_wait_answer"),
     "cifs": ("cifs", "smb", "wait_for_response"),
 }
+# Behind another task's look-up in the same directory, of whatever file system.
+LOOKUPS = ("d_alloc_parallel", "lookup_slow", "path_openat", "walk_component")
 
 
 def filled(case: Case) -> Iterator[Link]:
@@ -75,14 +77,17 @@ def _named(volumes: list[Symptom], unit: Symptom, words: str) -> Iterator[Link]:
 
 
 def hanging(case: Case) -> Iterator[Link]:
-    """A mount that does not answer blocks the tasks that touch it: their wait channel or command tells."""
+    """A mount that does not answer blocks the tasks that touch it: their wait channel or command tells.
+
+    So it does those who queue behind them for a name: no drive takes that long to find one.
+    """
     for volume in case.of("disk.hung"):
         kind = str(volume.get("type") or "")
         channels = next((names for name, names in WAITS.items() if kind.startswith(name)), ())
         for tasks in case.of("processes.blocked"):
             channel = str(tasks.get("wait_channel") or "")
             commands = " ".join(tasks.get("commands") or ())
-            if (channel.startswith(channels) if channels else False) or str(volume.get("mount")) in commands:
+            if channel.startswith((*channels, *LOOKUPS)) or str(volume.get("mount")) in commands:
                 yield Link(volume, tasks)
 
 

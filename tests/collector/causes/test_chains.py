@@ -180,9 +180,14 @@ CHAINS: dict[str, tuple[dict[str, Any], list[tuple[str, set[str]]]]] = {
     "a command that names the hung mount": (
         {
             "disk": volumes(hosts.ROOT, HUNG),
-            "processes": but(
-                hosts.PROCESSES, blocked=stuck(3, "d_alloc_parallel", command="cp x /mnt/nas/y")
-            ),
+            "processes": but(hosts.PROCESSES, blocked=stuck(3, "lock_page", command="cp x /mnt/nas/y")),
+        },
+        [("disk.hung", {"processes.blocked"})],
+    ),
+    "tasks that wait for a name behind the hung mount": (
+        {
+            "disk": volumes(hosts.ROOT, HUNG),
+            "processes": but(hosts.PROCESSES, blocked=stuck(3, "d_alloc_parallel")),
         },
         [("disk.hung", {"processes.blocked"})],
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -120,6 +121,22 @@ def short(address: str, port: str, count: str) -> None:
     hold()
 
 
+def customers(address: str, port: str) -> None:
+    """Clients of a web server: some thirty short requests a second, TIME_WAIT on this side."""
+
+    def ask() -> None:
+        while True:
+            with suppress(OSError), socket.create_connection((address, int(port)), timeout=5) as client:
+                client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                client.shutdown(socket.SHUT_WR)
+                while client.recv(4096):
+                    pass
+            time.sleep(0.03)
+
+    threading.Thread(target=ask, daemon=True).start()
+    hold()
+
+
 if __name__ == "__main__":
     play(
         {
@@ -134,6 +151,7 @@ if __name__ == "__main__":
                 opens,
                 asks,
                 short,
+                customers,
             )
         }
     )

@@ -6,6 +6,7 @@ import ctypes
 import os
 import resource
 import signal
+import subprocess
 import threading
 import time
 from contextlib import suppress
@@ -87,10 +88,23 @@ def descriptors(limit: str) -> None:
     hold()
 
 
+def errands() -> None:
+    """What cron and shell scripts do all day: short-lived children, collected a little late."""
+
+    def run() -> None:
+        while True:
+            child = subprocess.Popen(["sleep", "0.02"])
+            time.sleep(0.05)
+            child.wait()
+
+    threading.Thread(target=run, daemon=True).start()
+    hold()
+
+
 if __name__ == "__main__":
     play(
         {
             fault.__name__: fault
-            for fault in (cpu_hog, memory_hog, grow, processes, threads, zombies, descriptors)
+            for fault in (cpu_hog, memory_hog, grow, processes, threads, zombies, descriptors, errands)
         }
     )
