@@ -166,7 +166,7 @@ def test_names_are_looked_up_once(section: MakeSection, closed: int, monkeypatch
     class Counted(resolve.Lookup):
         def __init__(self, name: str) -> None:
             asked.append(name)
-            super().__init__(name)
+            super().__init__(name)  # type: ignore[no-untyped-call]
 
     monkeypatch.setattr(resolve, "Lookup", Counted)
     rows = probe(section, *[f"localhost:{closed}"] * 4, f"127.0.0.1:{closed}")

@@ -181,9 +181,8 @@ def test_an_old_systemd_has_no_restarts_and_its_latest_change_counts() -> None:
 @pytest.mark.parametrize("text", QUIET)
 def test_what_rests_is_not_in_trouble(text: str) -> None:
     [block] = systemd.parse_show(text)
-    assert [tells(block) for tells in (systemd.is_failed, systemd.is_looping, systemd.is_strayed)] == [
-        False
-    ] * 3
+    tellers: list[Any] = [systemd.is_failed, systemd.is_looping, systemd.is_strayed]
+    assert [tells(block) for tells in tellers] == [False] * 3
 
 
 def test_an_enabled_service_that_ran_and_stopped_is_astray() -> None:

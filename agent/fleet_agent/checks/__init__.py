@@ -1,0 +1,1 @@
+"""One file a step: ``collect(section)`` reads, ``parse_*(text)`` is pure."""
