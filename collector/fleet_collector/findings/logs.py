@@ -136,7 +136,8 @@ def is_large(subject: Subject, file: LogFile, volume: Volume | None) -> bool:
 
 def _in_use(subject: Subject, file: LogFile) -> bool:
     recent = file.modified_at is not None and subject.now - file.modified_at < DAY
-    return file.writer is not None or recent or bool(file.growth_bytes_per_second)
+    growing = bool(file.growth_bytes_per_second) or log_ahead(subject, file.path) is not None
+    return file.writer is not None or recent or growing
 
 
 def _covered(subject: Subject, file: LogFile, growth: Growth) -> Iterator[Finding]:

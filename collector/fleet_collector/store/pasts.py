@@ -54,8 +54,8 @@ def pasts_of(database: Database, scan_ids: Iterable[int]) -> dict[str, Past]:
 
 def _joined(glimpses: Mapping[str, list[Glimpse]], foretold: Mapping[str, list[Foretold]]) -> dict[str, Past]:
     return {
-        name: Past(glimpses=tuple(seen[-KEPT:]), foretold=tuple(foretold.get(name, ())))
-        for name, seen in glimpses.items()
+        name: Past(glimpses=tuple(glimpses.get(name, ())[-KEPT:]), foretold=tuple(foretold.get(name, ())))
+        for name in glimpses.keys() | foretold.keys()
     }
 
 
