@@ -101,7 +101,8 @@ def _print(collected: _Collected, swept: scanning.Swept, format_: Format, *, qui
     ):
         console = terminal.out()
         seconds = (swept.finished_at or swept.started_at) - swept.started_at
-        console.print(scan.table(collected.rows, console, seconds, quiet=quiet), crop=False)
+        for part in scan.table(collected.rows, console, seconds, quiet=quiet).renderables:
+            console.print(part, crop=False)
 
 
 def _warn_of(swept: scanning.Swept, opened: Database) -> None:

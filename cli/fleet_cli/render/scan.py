@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from msgspec import structs
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
@@ -37,20 +38,22 @@ class Row:
 
 def row(record: Record) -> Row:
     """What the table shows of a record."""
-    wrong = tuple(finding for finding in record.findings if finding.severity != "ok")
+    wrong = tuple(
+        structs.replace(finding, evidence={}) for finding in record.findings if finding.severity != "ok"
+    )
     answered = record.snapshot is not None
     return Row(record.host, record.severity, answered, _numbers(record.snapshot), record.failure, wrong)
 
 
-def table(rows: Sequence[Row], console: Console, seconds: float, *, quiet: bool = False) -> RenderableType:
-    """Rows by severity, then one line with the fine hosts folded, then the sum."""
+def table(rows: Sequence[Row], console: Console, seconds: float, *, quiet: bool = False) -> Group:
+    """Rows by severity, then one line with the fine hosts folded, then the sum: parts to print in turn."""
     ordered = sorted(rows, key=lambda row: (-ORDER[row.severity], row.host))
     trouble = [row for row in ordered if row.severity != "ok"]
     shown = ordered if len(ordered) <= SHOW_ALL and not quiet else trouble
     parts: list[RenderableType] = []
     if shown:
-        layout = _grid if len(shown) < MANY else _listing
-        parts.append(layout(shown, wide=console.width >= _NARROW))
+        wide = console.width >= _NARROW
+        parts += [_grid(shown, wide=wide)] if len(shown) < MANY else _listing(shown, wide=wide)
     fine = [row.host for row in ordered if row.severity == "ok"]
     if fine and shown is trouble and not quiet:
         parts.append(Text.assemble(("fine  ", "green"), plain(fold(fine), 2000)))
@@ -58,7 +61,7 @@ def table(rows: Sequence[Row], console: Console, seconds: float, *, quiet: bool 
     return Group(*parts)
 
 
-def _listing(rows: Sequence[Row], *, wide: bool) -> RenderableType:
+def _listing(rows: Sequence[Row], *, wide: bool) -> Iterator[Text]:
     """The same columns as ``_grid`` in padded lines, for many rows: what is wrong is not wrapped."""
     heads = ("HOST", "STATE", *_heads(wide=wide))
     cells = [
@@ -71,12 +74,11 @@ def _listing(rows: Sequence[Row], *, wide: bool) -> RenderableType:
         return "".join(f"{text:<{width}}  " for text, width in zip(texts, widths, strict=True))
 
     indent = "\n" + " " * len(line(heads))
-    text = Text(no_wrap=True, overflow="ignore", end="")
-    text.append(f"{line(heads)}WHAT IS WRONG\n", "bold dim")
+    yield Text(f"{line(heads)}WHAT IS WRONG", "bold dim", no_wrap=True, overflow="ignore")
     for row, texts in zip(rows, cells, strict=True):
         words = _wrong(row).plain.replace("\n", indent)
-        text.append(f"{line(texts)}{words}\n", terminal.STYLES.get(row.severity, ""))
-    return text
+        style = terminal.STYLES.get(row.severity, "")
+        yield Text(f"{line(texts)}{words}", style, no_wrap=True, overflow="ignore")
 
 
 def _heads(*, wide: bool) -> tuple[str, ...]:
