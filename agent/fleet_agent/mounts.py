@@ -20,7 +20,8 @@ SIGKILL = 9
 ASK_LIMIT = 64  # children at a time
 ANSWER_LIMIT = 1 << 16
 
-_silent = {}  # {mount point: gave no answer}; a second child at a hung mount would stick as well  # type: ignore[var-annotated]
+# {mount point: gave no answer}; a second child at a hung mount would stick as well
+_silent = {}  # type: dict
 
 
 class Mount(object):
