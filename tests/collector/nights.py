@@ -45,14 +45,17 @@ def keep(
     last: int = LAST,
     without: Sequence[int] = (),
 ) -> None:
-    """Store a sweep a night, but for those missed; a number that is None was not measured that night."""
-    for night in range(nights):
-        if night in without:
-            continue
-        at = last - (nights - 1 - night) * DAY_MS
-        number = store.begin_sweep(database, asked="hosts.txt", hosts=list(hosts), started_at=at)
-        store.save(database, [_record(name, host, number, at, night) for name, host in hosts.items()])
-        store.finish_sweep(database, number, finished_at=at + 1000)
+    """Store a scan a night, but for those missed; a number that is None was not measured that night."""
+    first = last - (nights - 1) * DAY_MS
+    number = store.begin_sweep(database, asked="hosts.txt", hosts=list(hosts), started_at=first)
+    records = [
+        _record(name, host, number, first + night * DAY_MS, night)
+        for night in range(nights)
+        if night not in without
+        for name, host in hosts.items()
+    ]
+    store.save(database, records)
+    store.finish_sweep(database, number, finished_at=last + 1000)
 
 
 def _record(name: str, host: Host, sweep_id: int, at: int, night: int) -> Record:

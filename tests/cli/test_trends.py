@@ -1,0 +1,164 @@
+"""``fleet trends`` as a person and as a script sees it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from pathlib import Path
+
+import pytest
+
+from fleet_collector import store
+from tests.cli.conftest import Fleet
+from tests.collector.nights import DAY_MS, GIB, Host, keep, level, line, volume
+from tests.program import Program
+
+CREEPING: dict[str, Host] = {
+    "db1": {**volume("/", line(10 * GIB, 2 * GIB, 0.1)), ("time_wait", ""): level(300)},
+    "app1": {
+        ("close_wait", ""): line(10, 5, 0.2),
+        ("open_files", ""): lambda n: 1000.0 + n % 3 + 400 * (n > 20),
+    },
+    **{f"web{n}": {("mem_available_bytes", ""): line(8 * GIB, -GIB / 16, 0.1, n)} for n in range(1, 6)},
+}
+
+
+@pytest.fixture
+def nights(program: Program) -> Path:
+    """Forty nights up to an hour ago."""
+    last = time.time_ns() // 1_000_000 - 3_600_000
+    with store.connect(str(program.database)) as opened:
+        keep(opened, CREEPING, last=last)
+    return program.database
+
+
+@pytest.mark.usefixtures("nights")
+def test_the_page(fleet: Fleet) -> None:
+    said = fleet("trends")
+    assert said.code == 1
+    head, _, titles, *rows = said.out.splitlines()
+    assert head.startswith("60 days to ")
+    assert "7 hosts, 9 series: 7 rising, 2 level" in head
+    assert titles.split()[:4] == ["RISING", "AT", "ITS", "LIMIT"]
+    assert rows[0].startswith("disk /")
+    assert " in 5 to 7 days " in rows[0] or " in 5 to 6 days " in rows[0]
+    assert "88 GiB / 100 GiB" in rows[0]
+    assert rows[1].startswith("memory left")
+    assert "web[1-5] (5 hosts)" in rows[1]
+    assert rows[2].split()[:4] == ["close", "wait", "no", "limit"]
+    assert rows[-1] == "Not listed: 1 one-off step."
+
+
+@pytest.mark.usefixtures("nights")
+def test_a_narrow_terminal_shows_the_least(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fleet_cli.render.terminal.PIPE_WIDTH", 80)
+    lines = fleet("trends").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum(line.startswith(("disk /", "memory left", "close wait")) for line in lines) == 3
+    assert not any("(90 %)" in line for line in lines)
+
+
+@pytest.mark.usefixtures("nights")
+def test_for_scripts(fleet: Fleet) -> None:
+    document = fleet("trends", "--format", "json").json
+    assert document["schema"] == 1
+    first = document["trends"][0]
+    assert list(first) == [
+        *("host", "metric", "label", "unit", "current", "slope_per_day", "confidence", "limit"),
+        *("eta_days", "eta_low", "eta_high", "severity", "message"),
+    ]
+    assert (first["host"], first["severity"], first["limit"]) == ("db1", "warning", 100 * GIB)
+    assert first["eta_low"] <= first["eta_days"] <= first["eta_high"]
+    assert first["message"].startswith("disk_used_bytes +2.0 GiB a day, 99.9 % sure; 100 GiB in ")
+    assert fleet("trends", "--format", "ndjson").ndjson == document["trends"]
+    rows = list(csv.DictReader(io.StringIO(fleet("trends", "--format", "csv").out)))
+    assert [row["host"] for row in rows] == [one["host"] for one in document["trends"]]
+
+
+@pytest.mark.usefixtures("nights")
+def test_hosts_metrics_and_times_narrow_it_down(fleet: Fleet) -> None:
+    def hosts(*words: str) -> list[str]:
+        return [one["host"] for one in fleet("trends", *words, "--format", "json").json["trends"]]
+
+    assert sorted(hosts("web[1-2]")) == ["web1", "web2"]
+    assert hosts("-m", "close_wait") == ["app1"]
+    assert hosts("-m", "close_wait", "-m", "disk_used_bytes") == ["db1", "app1"]
+    assert hosts("db1", "--since", "5d") == []
+    assert hosts("db1", "--until", "35d") == []
+
+
+@pytest.mark.usefixtures("nights")
+def test_unknown_words_are_answered_with_the_nearest(fleet: Fleet) -> None:
+    for words, near in (
+        (("web9",), "'web9' was never scanned; did you mean web"),
+        (("-m", "disk_used"), "did you mean disk_used_"),
+        (("--explain", "db1"), "--explain wants a host and a metric"),
+        (("--since", "soon"), "is no time: write 12h, 30d"),
+    ):
+        said = fleet("trends", *words)
+        assert (said.code, said.out) == (64, "")
+        assert near in said.err
+
+
+@pytest.mark.usefixtures("nights")
+def test_explain_shows_the_fit_and_the_rival(fleet: Fleet) -> None:
+    said = fleet("trends", "--explain", "db1", "disk_used_bytes:/")
+    assert said.code == 0
+    rows = {line[:17].strip(): line[17:].strip() for line in said.out.splitlines()[1:]}
+    assert set(rows) >= {"measured", "explained", "verdict", "likeliest", "rival", "steps", "resets"}
+    assert rows["likeliest"] == "line"
+    assert rows["measured"][0] == "▁"
+    assert rows["measured"][-1] == "█"
+    assert rows["verdict"].startswith("+2.0 GiB a day, 99.9 % sure; 100 GiB in ")
+    assert rows["could have shown"].endswith("a day and more")
+
+
+@pytest.mark.usefixtures("nights")
+def test_quiet_and_exit_zero(fleet: Fleet) -> None:
+    quiet = fleet("trends", "--quiet")
+    assert quiet.out.startswith("RISING")
+    assert "Not listed" not in quiet.out
+    calm = fleet("trends", "--quiet", "-m", "time_wait")
+    assert (calm.code, calm.out) == (0, "")
+    assert fleet("trends", "--exit-zero").code == 0
+
+
+def test_the_past_error_is_told(fleet: Fleet, program: Program) -> None:
+    last = time.time_ns() // 1_000_000 - 3_600_000
+    with store.connect(str(program.database)) as opened:
+        keep(opened, {"web1": {("time_wait", ""): line(0, 10)}}, last=last)
+        (key,) = store.series(opened)
+        made = store.Forecast(
+            series_id=key.id,
+            made_at=last - 29 * DAY_MS,
+            value=100.0,
+            limit_value=200.0,
+            slope_per_day=10.0,
+            confidence=0.95,
+            eta_days=9.0,
+            eta_low=8.0,
+            eta_high=11.0,
+        )
+        store.save_forecasts(opened, [made])
+    out = fleet("trends").out
+    assert "Of 1 earlier forecast 1 came true, 1 within the range, off by 1.0 days in the median." in out
+
+
+@pytest.mark.usefixtures("nights")
+def test_what_it_foretells_is_kept_and_looking_back_keeps_nothing(fleet: Fleet, program: Program) -> None:
+    with store.connect(str(program.database)) as opened:
+        fleet("trends", "--until", "2d")
+        assert store.forecasts(opened) == []
+        fleet("trends")
+        fleet("trends")
+        kept = store.forecasts(opened)
+    assert len(kept) == 7
+    assert len({key.id for key, _ in kept}) == 7
+
+
+def test_an_empty_database(fleet: Fleet) -> None:
+    said = fleet("trends")
+    assert said.code == 0
+    assert "0 hosts, 0 series: 0 rising" in said.out
+    assert fleet("trends", "--format", "json").json == {"schema": 1, "trends": []}
