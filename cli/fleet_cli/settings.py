@@ -110,18 +110,23 @@ def load(path: Path | None = None) -> Settings:
     """
     if path is not None and not path.is_file():
         raise SettingsError(f"the settings file {path} is not there")
-    found = path or next((place for place in places() if place.is_file()), None)
-    if found is None:
+    chosen = path or found()
+    if chosen is None:
         return Settings()
     try:
-        return parse(found.read_text("utf-8"))
+        return parse(chosen.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, SettingsError) as fault:
-        raise SettingsError(f"{found}: {fault}") from fault
+        raise SettingsError(f"{chosen}: {fault}") from fault
 
 
 def places() -> list[Path]:
     """Where settings are looked for, in this order."""
     return [Path(FILE), platformdirs.user_config_path("fleet") / FILE]
+
+
+def found() -> Path | None:
+    """The first of these places where there is a file."""
+    return next((place for place in places() if place.is_file()), None)
 
 
 def parse(text: str) -> Settings:

@@ -18,7 +18,7 @@ def show(config: Config = None) -> None:
     from fleet_cli.database import address
 
     chosen = settings.load(config)
-    found = config or next((place for place in settings.places() if place.is_file()), None)
+    found = config or settings.found()
     typer.echo(f"# from {found}" if found else "# no fleet.toml found: these are the defaults")
     typer.echo(f"# database: {address(None, chosen)}")
     typer.echo(settings.as_toml(msgspec.to_builtins(chosen)), nl=False)

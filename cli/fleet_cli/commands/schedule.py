@@ -37,7 +37,7 @@ def command(
     import sys
     from pathlib import Path
 
-    from fleet_cli import scheduling
+    from fleet_cli import scheduling, settings
     from fleet_collector import inventory
 
     words = hosts or []
@@ -45,10 +45,13 @@ def command(
         raise typer.BadParameter("standard input is not there at night: name a file")
     inventory.read(words)  # a list that cannot be read is found out now, not at night
     line = [str(Path(sys.argv[0]).absolute()), "scan", *(_absolute(word) for word in words), "--quiet"]
-    line += ["--db", db] if db else []
-    line += ["--config", str(config.absolute())] if config else []
-    chosen = with_ or (Scheduler.SYSTEMD if Path("/run/systemd/system").is_dir() else Scheduler.CRON)
-    if chosen is Scheduler.CRON:
+    # At night neither this directory nor this environment is there: all is named in full.
+    chosen = settings.load(config)
+    database, found = db or chosen.database, config or settings.found()
+    line += ["--db", _absolute_database(database)] if database else []
+    line += ["--config", str(found.absolute())] if found else []
+    scheduler = with_ or (Scheduler.SYSTEMD if Path("/run/systemd/system").is_dir() else Scheduler.CRON)
+    if scheduler is Scheduler.CRON:
         entry = scheduling.crontab_line(line, at)
         if install:
             scheduling.install_crontab(entry)
@@ -61,6 +64,12 @@ def command(
         scheduling.install_systemd(units, directory, user=not root)
     for name, text in units.items():
         typer.echo(f"# {directory / name}\n{text}")
+
+
+def _absolute_database(address: str) -> str:
+    from pathlib import Path
+
+    return address if "://" in address else str(Path(address).absolute())
 
 
 def _absolute(word: str) -> str:
