@@ -7,6 +7,7 @@ BLOCK_BYTES = 512
 ENTRY_LIMIT = 200000
 SHARE = 0.05  # of what was found: a directory below it says nothing
 MOST_OF = 0.9  # a directory that one child fills is left out in favour of the child
+FILE_BYTES = 8 << 20  # from this size a file counts as a child
 
 
 class Walk(object):
@@ -61,16 +62,18 @@ class Walk(object):
 
 
 def large(top, points, deadline, most):
-    """The directories that hold most of a volume: ([(path, bytes)], why it was cut or None)."""
+    """The directories and files that hold most of a volume: ([(path, bytes)], why it was cut or None)."""
     sizes = {}
     linked = set()
     walk = Walk(points, deadline)
-    for directory, _, status in walk.files(top):
+    for directory, path, status in walk.files(top):
         if status.st_nlink > 1:
             if status.st_ino in linked:
                 continue
             linked.add(status.st_ino)
-        sizes[directory] = sizes.get(directory, 0) + status.st_blocks * BLOCK_BYTES
+        size = status.st_blocks * BLOCK_BYTES
+        place = path if size >= FILE_BYTES else directory
+        sizes[place] = sizes.get(place, 0) + size
     return _ranked(top, sizes, most), walk.cut
 
 

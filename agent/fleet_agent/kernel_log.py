@@ -110,6 +110,9 @@ def _kill(text, at, group):
     fact = {"at": at, "name": text.partition(b"(")[2].partition(b")")[0].decode("utf-8", "replace")}
     if pid.isdigit():
         fact["pid"] = int(pid)
+    for start, in_group in ((b"Memory cgroup out of memory", True), (b"Out of memory", False)):
+        if text.startswith(start):  # before Linux 4.19 that stands in a line of its own
+            fact["in_group"] = in_group
     if any(kilobytes):
         fact["rss_bytes"] = sum(int(number) for number in kilobytes if number.isdigit()) * 1024
     if group:

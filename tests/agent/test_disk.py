@@ -261,6 +261,15 @@ def test_large_directories_name_the_deepest_that_holds_the_bulk(tmp_path: Path) 
     assert dict(rows)[str(tmp_path / "a")] < 6 * MEBIBYTE
 
 
+def test_a_large_file_is_named_where_it_is_the_bulk(tmp_path: Path) -> None:
+    for name, size in (("backup/monday.tar", 20), ("backup/note", 1), ("top.img", 9)):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x" * size * MEBIBYTE)
+    rows, _ = directories.large(str(tmp_path), set(), time.monotonic() + 30, 10)
+    assert [path[len(str(tmp_path)) :] for path, _ in rows] == ["/backup/monday.tar", "/top.img"]
+
+
 def test_a_walk_ends_at_its_limits_and_at_mount_points(tmp_path: Path) -> None:
     for number in range(600):
         (tmp_path / f"file{number}").touch()
@@ -353,7 +362,7 @@ def test_a_full_ext4_shows_what_root_has_left_and_where_it_went(section: MakeSec
     assert full.used_percent == 100.0
     assert full.used_bytes == int(result["df"][1]) * 1024
     assert [(row.path, row.mount) for row in facts.large_directories or []] == [
-        (f"{point}/spool", str(point))
+        (f"{point}/spool/fill", str(point))
     ]
 
 

@@ -109,7 +109,14 @@ def test_oom_kills_come_from_the_kernel_log(tmp_path: Path) -> None:
     table = Table(host)
     table.booted_at = 1000
     assert memory.collect(Section(host, {}, table))["oom"] == [
-        {"at": 1002.0, "name": "java", "pid": 812, "rss_bytes": 2052 * 1024, "unit": "shop.service"}
+        {
+            "at": 1002.0,
+            "name": "java",
+            "pid": 812,
+            "in_group": False,
+            "rss_bytes": 2052 * 1024,
+            "unit": "shop.service",
+        }
     ]
 
 

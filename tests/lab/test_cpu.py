@@ -15,9 +15,9 @@ CORES = os.cpu_count() or 1
 
 
 def test_a_hog_is_named(here: Machine) -> None:
-    hog = here.start("work", "cpu_hog", "cruncher", 2 * CORES)
+    hog = here.start("work", "cpu_hog", "cruncher", CORES)
     # Without rights over others its share is what the other tests leave it.
-    cause = first(here.ask(thresholds=Thresholds(cpu_application_percent=15.0)), here)
+    cause = first(here.ask(thresholds=Thresholds(cpu_application_percent=2.0)), here)
     assert cause.rule == "cpu.application"
     assert cause.subject == hog.name
     assert cause.severity == "warning"

@@ -39,6 +39,7 @@ def test_a_service_that_the_kernel_killed(host: Machine) -> None:
     assert cause.rule == "memory.oom"
     assert cause.subject == "cart.service"
     assert cause.message.startswith("The kernel killed cart (pid ")
+    assert cause.evidence["in_group"] is True
     assert [effect.rule for effect in cause.explains] == ["services.failed"]
 
 

@@ -53,4 +53,6 @@ def test_an_interface_that_was_taken_down(connected: Machine) -> None:
     connected.run("ip", "link", "set", "eth0", "down")
     cause = first(connected.ask(past=past_of(before)), connected)
     assert cause.rule == "network.no_default_route"
-    assert "as there was at the last scan" in cause.message
+    assert cause.message == (
+        "There is no default route, as there was at the last scan; eth0, 10.77.0.11, was taken down"
+    )

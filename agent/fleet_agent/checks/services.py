@@ -79,7 +79,8 @@ def by_systemd(section, wanted):
     try:
         state = systemd.manager(section.host)
         units = systemd.listed(section.host, begun + _seconds(section) - RESERVE_SECONDS)
-        names = wanted + systemd.questionable(section.host, units, _recent(section.table, first, systemd))
+        recent = _recent(section.table, first, systemd) | _newer(units, first)
+        names = wanted + systemd.questionable(section.host, units, recent)
         blocks = systemd.shown(section.host, names, begun + _seconds(section) - SPARE_SECONDS)
     except (Absent, TooSlow, OSError) as fault:
         section.note("units", reason(fault) + ": systemctl")
@@ -112,6 +113,11 @@ def _recent(table, first, systemd):
     """The units whose oldest process is young, as that of a unit that is restarted again and again."""
     since = time.time() - systemd.RECENT_SECONDS
     return {unit for unit, pid in first.items() if table.started_at(table.rows[pid]) > since}
+
+
+def _newer(units, first):
+    """The units that run and had no process when the table was read: they have started since."""
+    return {name for name, block in units.items() if _runs(block) and name not in first}
 
 
 def _runs(block):

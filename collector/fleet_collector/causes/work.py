@@ -74,6 +74,8 @@ def killed(case: Case) -> Iterator[Link]:
 
 
 def _in_limited_group(case: Case, kill: Symptom) -> bool:
+    if kill.get("in_group") is not None:
+        return bool(kill.get("in_group"))
     memory = facts(case.judged.snapshot.memory) if case.judged.snapshot else None
     unit = kill.get("unit")
     groups = (memory.groups if memory else None) or ()

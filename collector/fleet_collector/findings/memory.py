@@ -96,6 +96,7 @@ def _kills_by_name(subject: Subject, kills: list[OomKill]) -> Iterator[Finding]:
             at=last.at,
             count=len(victims),
             rss_bytes=last.rss_bytes,
+            in_group=last.in_group,
         )
 
 

@@ -51,6 +51,11 @@ def default_route(subject: Subject) -> Iterator[Finding]:
     if subject.snapshot.network is not None and "default_routes" in subject.snapshot.network.notes:
         return
     outward = _outward(network)
+    down = [
+        interface
+        for interface in network.interfaces or ()
+        if interface.up is False and own_addresses(interface)
+    ]
     previous = subject.past.previous
     had = bool(previous and previous.default_routes)
     if outward or had:
@@ -58,9 +63,12 @@ def default_route(subject: Subject) -> Iterator[Finding]:
             "network.no_default_route",
             "critical" if had else "warning",
             "default route",
-            "There is no default route" + (", as there was at the last scan" if had else ""),
+            "There is no default route"
+            + (", as there was at the last scan" if had else "")
+            + "".join(f"; {one.name}, {own_addresses(one)[0]}, was taken down" for one in down[:3]),
             then="ip route; ip -6 route",
             interfaces=outward,
+            down=[interface.name for interface in down] or None,
         )
 
 

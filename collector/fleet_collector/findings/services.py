@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from fleet_collector.findings.finding import Finding, Severity, found
@@ -11,6 +12,7 @@ from fleet_collector.findings.words import ago, several, short
 from fleet_collector.snapshot.services import Services, Unit
 
 RUNNING = ("active", "reloading", "activating")
+JOURNAL_HEAD = re.compile(r"^\d{4}-\d\d-\d\dT\S+ \S+ ")  # of journalctl -o short-iso: time and host
 ENDED_BY = {
     "oom-kill": "killed for lack of memory",
     "start-limit-hit": "restarted too often, given up",
@@ -114,7 +116,7 @@ def _last_words(unit: Unit) -> str:
     """The newest line that is the program's and not the service manager's."""
     lines = [line for line in unit.log or () if line.strip()]
     own = [line for line in lines if "systemd[" not in line and bare(unit.name) + ".service:" not in line]
-    return short(own[-1].strip(), 120) if own else ""
+    return short(JOURNAL_HEAD.sub("", own[-1].strip()), 120) if own else ""
 
 
 def _state(unit: Unit) -> str:

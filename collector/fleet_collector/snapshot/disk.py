@@ -78,7 +78,7 @@ class Raid(Fact, frozen=True, kw_only=True):
 
 
 class Directory(Fact, frozen=True, kw_only=True):
-    """A large directory of a volume that is short of room; files of that device only."""
+    """A large directory, or a file that fills one, of a volume short of room; of that device only."""
 
     path: Text
     mount: Text

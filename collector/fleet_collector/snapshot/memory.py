@@ -31,6 +31,7 @@ class OomKill(Fact, frozen=True, kw_only=True):
     name: Text | None = None
     unit: Text | None = None
     rss_bytes: Bytes | None = None
+    in_group: bool | None = None  # at the limit of a control group; else the machine itself was short
 
 
 class Memory(Fact, frozen=True, kw_only=True):

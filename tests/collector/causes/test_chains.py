@@ -255,6 +255,16 @@ CHAINS: dict[str, tuple[dict[str, Any], list[tuple[str, set[str]]]]] = {
         },
         [("memory.available", set()), ("memory.oom", set())],
     ),
+    "OOM kill in a group that is gone, memory short besides": (
+        {
+            "memory": but(
+                hosts.MEMORY,
+                available_bytes=90 * 1024**2,
+                oom=[OomKill(at=NOW - 62, pid=77, name="java", unit="shop.service", in_group=True)],
+            )
+        },
+        [("memory.available", set()), ("memory.oom", set())],
+    ),
     "wrong owner of a port -> service failed": (
         {
             "services": failed("nginx2.service", log=IN_USE),

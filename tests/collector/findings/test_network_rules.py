@@ -92,6 +92,11 @@ def test_network(facts: dict[str, Any], expected: dict[str, str]) -> None:
 def test_a_default_route_that_was_there_is_missed_more() -> None:
     facts = but(hosts.NETWORK, default_routes=[])
     assert rules(subject(network=facts, past=hosts.nights(1))) == {"network.no_default_route": "critical"}
+    down = Interface(name="eth0", up=False, kind="physical", addresses=["10.0.1.11/24"])
+    facts = but(facts, interfaces=[down])
+    assert only(subject(network=facts, past=hosts.nights(1))).message == (
+        "There is no default route, as there was at the last scan; eth0, 10.0.1.11, was taken down"
+    )
 
 
 def probe(result: ReachResult, **changes: Any) -> Reach:
