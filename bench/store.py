@@ -12,16 +12,14 @@ import argparse
 import random
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from bench.databases import databases
 from fleet_collector import store
 from fleet_collector.findings.finding import Finding
 from fleet_collector.metrics import Sample
@@ -29,7 +27,6 @@ from fleet_collector.record import Record
 from fleet_collector.snapshot import Snapshot
 from fleet_collector.store.bulk import insert_new
 from fleet_collector.tables import Sample as SampleRow
-from tests import postgres
 
 NIGHT_MS = 86_400_000
 START = 1_700_000_000_000
@@ -51,33 +48,13 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=1_000)
     parser.add_argument("--metrics", type=int, default=150)
     arguments = parser.parse_args()
-    table = Table("", *(name for name, _ in _databases()))
+    table = Table("", *(name for name, _ in databases()))
     columns = [
-        _measure(address, arguments.samples, arguments.hosts, arguments.metrics)
-        for _, address in _databases()
+        _measure(address, arguments.samples, arguments.hosts, arguments.metrics) for _, address in databases()
     ]
     for name, *values in zip(columns[0], *(column.values() for column in columns), strict=True):
         table.add_row(name, *values)
     Console().print(table)
-
-
-def _databases() -> list[tuple[str, AbstractContextManager[str]]]:
-    found: list[tuple[str, AbstractContextManager[str]]] = [("SQLite", _sqlite())]
-    if postgres.AVAILABLE:
-        found.append(("PostgreSQL", _postgresql()))
-    return found
-
-
-@contextmanager
-def _sqlite() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="fleet-bench-") as directory:
-        yield str(Path(directory) / "fleet.db")
-
-
-@contextmanager
-def _postgresql() -> Iterator[str]:
-    with postgres.cluster() as server, server.database() as url:
-        yield url
 
 
 def _measure(address: AbstractContextManager[str], samples: int, hosts: int, metrics: int) -> dict[str, str]:

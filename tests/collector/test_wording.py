@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -65,3 +66,29 @@ def test_plain_text_is_safe_and_bounded(text: str) -> None:
 
 def test_ordinary_text_passes_unchanged() -> None:
     assert wording.plain("naïve.log — 日本") == "naïve.log — 日本"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (6.3, 10.2, "in 6 to 11 days"),
+        (6.0, 6.0, "in 6 to 7 days"),
+        (0.5, 1.9, "in 12 to 46 hours"),
+        (1.5, 6.0, "in 36 hours to 6 days"),
+        (-1.0, 0.1, "within 3 hours"),
+        (0.0, 0.04, "within 1 hour"),
+        (-2.0, -0.1, "now"),
+        (731.0, 900.0, "in more than 2 years"),
+        (731.0, None, "in more than 2 years"),
+    ],
+)
+def test_a_limit_to_come_is_always_a_range(low: float, high: float, said: str) -> None:
+    assert wording.coming(low, high, 0.0) == said
+
+
+def test_an_open_end_is_not_before_a_day() -> None:
+    now = datetime.now(UTC).timestamp()
+    day = datetime.fromtimestamp(now + 10 * 86400, UTC)
+    for high in (None, 800.0):
+        assert wording.coming(10.0, high, now) == f"not before {day.day} {day:%b}"
+    assert wording.day(0.0) == "1970-01-01"
