@@ -12,6 +12,7 @@ import typer
 from fleet_collector import inventory, store
 from fleet_collector.errors import UsageError
 from fleet_collector.store import Database, ScanSummary
+from fleet_collector.wording import plain
 
 
 def names(database: Database, words: Sequence[str] | None) -> list[str] | None:
@@ -50,7 +51,7 @@ def _named(word: str, known: list[str]) -> list[str]:
 def nearest(word: str, known: Iterable[str]) -> str:
     """``; did you mean web1 or web2?``, or nothing where nothing is near."""
     near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"; did you mean {' or '.join(map(plain, near))}?" if near else ""
 
 
 def last_scan(database: Database, host: str, before: float | None = None) -> tuple[ScanSummary, ScanSummary]:

@@ -15,6 +15,7 @@ from fleet_collector.metrics import METRICS
 from fleet_collector.store import Database
 from fleet_collector.survey import Survey
 from fleet_collector.survey import survey as look
+from fleet_collector.wording import plain
 
 Span = tuple[float, float]
 
@@ -62,6 +63,6 @@ def one(database: Database, words: Sequence[str], window: Span) -> History:
     hosts = known.names(database, [words[0]]) or []
     found = histories.read(database, hosts, [words[1]], *window)
     if len(found) > 1:
-        labels = ", ".join(history.name for history in found[:5])
+        labels = ", ".join(plain(history.name) for history in found[:5])
         raise UsageError(f"{words[1]} is several series; name one: {labels}")
     return found[0]
