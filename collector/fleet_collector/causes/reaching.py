@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from fleet_collector.causes.case import Case, Link, Symptom
 from fleet_collector.causes.daemons import DOWN, GONE
 from fleet_collector.causes.fleet import Fleet, listeners_of, troubles_of
-from fleet_collector.folding import fold
 from fleet_collector.findings.finding import found
 from fleet_collector.findings.past import facts
 from fleet_collector.findings.ports import holder_of, is_loopback
 from fleet_collector.findings.services import bare
 from fleet_collector.findings.words import listed
+from fleet_collector.folding import fold
 from fleet_collector.snapshot.ports import Listener
 
 # Results that may have their reason on the target or on the way; the others are the prober's own.

@@ -11,9 +11,9 @@ from fleet_collector.causes import daemons, peers, reaching, sockets, storage, w
 from fleet_collector.causes.case import Case, Link, Symptom
 from fleet_collector.causes.diagnosis import Cause, Diagnosis, Effect, Fine, Judged, NotMeasured
 from fleet_collector.causes.fleet import Fleet
-from fleet_collector.folding import fold
 from fleet_collector.causes.scans import failed_scan
 from fleet_collector.findings.finding import ORDER, Severity, worst
+from fleet_collector.folding import fold
 from fleet_collector.snapshot import STEPS
 
 ON_ONE_HOST: tuple[Callable[[Case], Iterable[Link]], ...] = (

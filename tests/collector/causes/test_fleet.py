@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_collector.causes.diagnosis import Diagnosis, Judged, LastGood
-from fleet_collector.folding import fold
 from fleet_collector.causes.why import why
 from fleet_collector.findings.finding import found
 from fleet_collector.findings.judge import judge
+from fleet_collector.folding import fold
 from fleet_collector.snapshot.connections import ByLocalPort, ByProcess, ByRemote
 from fleet_collector.snapshot.disk import Volume
 from fleet_collector.snapshot.network import Interface
