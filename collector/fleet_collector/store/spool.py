@@ -59,7 +59,7 @@ class Spool:
         self._kept = len(MAGIC)  # bytes that stay: batches that could not be stored
 
     def note(self, parcels: Sequence[Parcel]) -> bool:
-        """Write a batch that will soon be stored, so that it outlives this process; tell whether it worked."""
+        """Write a batch that will soon be stored, so that it outlives this process; tell if it worked."""
         try:
             self.append(parcels, synced=False)
         except StoreError:
