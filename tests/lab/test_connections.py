@@ -32,7 +32,13 @@ def test_connections_that_are_not_closed(host: Machine) -> None:
     )
 
 
+def keep_time_wait(machine: Machine) -> None:
+    """On loopback the kernel reuses what is a second old, unless told (ip-sysctl.rst, tcp_tw_reuse)."""
+    machine.write("/proc/sys/net/ipv4/tcp_tw_reuse", "0")
+
+
 def test_a_flood_of_short_connections(host: Machine) -> None:
+    keep_time_wait(host)
     host.start("sockets", "closes_last", "backend", "127.0.0.2", 9000)
     host.start("sockets", "short", "poller", "127.0.0.2", 9000, 11_000)
     cause = first(host.ask(), host)
@@ -41,6 +47,7 @@ def test_a_flood_of_short_connections(host: Machine) -> None:
 
 
 def test_short_connections_use_up_the_local_ports(host: Machine) -> None:
+    keep_time_wait(host)
     host.write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40299")
     host.start("sockets", "closes_last", "backend", "127.0.0.2", 9000)
     fault = host.start("sockets", "short", "poller", "127.0.0.2", 9000, 280)
