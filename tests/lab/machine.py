@@ -224,7 +224,7 @@ def booted(name: str, megabytes: int = 64) -> Iterator[Machine]:
         log = stack.enter_context(tempfile.TemporaryFile())
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         stack.callback(_kill, process)
-        first = _first_child(process)
+        first = first_child(process)
         machine = Machine(
             name, ("nsenter", f"--target={first}", "--all"), "/opt/faults", "python3", outer_pid=first
         )
@@ -263,7 +263,8 @@ def remove_control_group(group: Path) -> None:
                 time.sleep(0.02)
 
 
-def _first_child(process: subprocess.Popen[bytes]) -> int:
+def first_child(process: subprocess.Popen[bytes]) -> int:
+    """The pid, seen from outside, of what unshare or nsenter has started inside."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     limit = time.monotonic() + 10
     while not (words := children.read_text().split()):
