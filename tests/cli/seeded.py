@@ -17,6 +17,7 @@ from fleet_collector.findings.subject import Subject
 from fleet_collector.findings.thresholds import GIB, MIB, Thresholds
 from fleet_collector.metrics import measure
 from fleet_collector.record import Record
+from fleet_collector.snapshot.cpu import CpuProcess
 from fleet_collector.snapshot.fact import Process
 from fleet_collector.snapshot.identity import KernelMessage
 from fleet_collector.snapshot.logs import LogFile
@@ -58,6 +59,16 @@ def warned() -> dict[str, Any]:
     """One failed unit."""
     unit = Unit(name="shop.service", active="failed", sub="failed", result="exit-code", exit_status=3)
     return {"services": but(hosts.SERVICES, units=[unit], failed=1)}
+
+
+def busy() -> dict[str, Any]:
+    """One application on all cores."""
+    command = "/usr/bin/java -Xmx12g -jar /srv/shop/releases/2026-11-20/shop.jar --profile=production"
+    java = CpuProcess(
+        pid=812, name="java", unit="shop.service", command=command, core_percent=380.0, machine_percent=95.0
+    )
+    percent = but(hosts.PERCENT, busy=97.0, user=95.0, idle=3.0)
+    return {"cpu": but(hosts.CPU, percent=percent, load1=18.2, top=[java])}
 
 
 def hostile() -> dict[str, Any]:

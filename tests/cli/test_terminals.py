@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import pty
 import struct
@@ -13,7 +14,9 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from fleet_cli.render import scan
 from fleet_collector import store
 from fleet_collector.failures import Failure
 from tests.cli import seeded
@@ -56,7 +59,59 @@ def test_data_is_plain_on_a_terminal_too(program: Program, database: Path) -> No
 def test_no_line_is_wider_than_the_terminal(program: Program, database: Path, width: int) -> None:
     for words in (["show", "db1"], ["why"], ["hosts"]):
         for line in on_a_terminal(program, *words, width=width, NO_COLOR="1").splitlines():
-            assert len(line) <= width
+            assert len(line) <= width or "next: " in line  # which can be copied whole
+
+
+@pytest.fixture
+def many(program: Program) -> None:
+    """Forty hosts that are well and two that are not."""
+    well: list[tuple[str, object]] = [(f"web{number:02}", {}) for number in range(1, 41)]
+    with store.connect(str(program.database)) as opened:
+        seeded.nights(opened, [*well, ("db1", {}), ("db2", {})], count=1)
+        seeded.sweep(
+            opened, time.time(), *well, ("db1", seeded.full_disk()), ("db2", seeded.warned() | seeded.busy())
+        )
+
+
+@pytest.mark.usefixtures("many")
+def test_of_many_hosts_the_fine_ones_are_one_line(fleet: Fleet) -> None:
+    hosts = fleet("hosts").out.splitlines()
+    assert [line.split()[0] for line in hosts if line.strip()] == ["HOST", "db1", "db2", "ok"]
+    assert "web[01-40]: 40 hosts" in hosts[-1]
+    assert len(fleet("hosts", "--format", "ndjson").ndjson) == 42
+    changes = fleet("diff").out.splitlines()
+    assert "nothing changed db1,web[01-40]" in [line.rstrip() for line in changes]
+    assert "fine identity, memory, processes, network, reach, ports, connections, logs on" in fleet("why").out
+    assert "on all 42 hosts" in fleet("why").out
+
+
+@pytest.mark.usefixtures("many")
+@pytest.mark.parametrize("width", [80, 120, 160])
+def test_the_culprit_and_the_next_command_are_never_cut(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr("fleet_cli.render.terminal.PIPE_WIDTH", width)
+    page = fleet("show", "db2").out
+    assert "java 812 (shop.service)  95 %  3.8 cores  /usr/bin/java" in page
+    assert "next: ps -eo pid,user,nice,pcpu,etime,args --sort=-pcpu | head -15\n" in page
+    assert "next: top -H -b -n 1 -p 812 | head -20\n" in fleet("why").out
+
+
+@pytest.mark.parametrize(("width", "shown"), [(80, ()), (120, ("CPU", "MEMORY LEFT")), (160, ("LOAD",))])
+def test_numbers_give_way_to_sentences(width: int, shown: tuple[str, ...]) -> None:
+    records = [
+        seeded.answered("db1", 1, 0.0, **seeded.full_disk()),
+        seeded.answered("web1", 1, 0.0),
+        seeded.silent("db9", 1, 0.0),
+    ]
+    console = Console(width=width, file=io.StringIO())
+    console.print(scan.table([scan.row(record) for record in records], console, 4.0))
+    text = console.file.getvalue() if isinstance(console.file, io.StringIO) else ""
+    assert "/ is 99.5 % full, 512 MiB left" in text
+    assert "1 critical, 1 fine, 1 without an answer" in text
+    assert all(head in text for head in shown)
+    assert ("CPU" in text) == bool(shown)
+    assert max(map(len, text.splitlines())) <= width
 
 
 def test_progress_is_for_terminals_and_not_for_cron(program: Program) -> None:

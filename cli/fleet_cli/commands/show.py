@@ -34,7 +34,7 @@ def command(
         scan, last = known.last_scan(opened, host, None if at is None else when.parse(at))
         found = archive.record(opened, scan)
     if format_ is Format.TABLE:
-        terminal.out().print(show.page(found, last, time.time()))
+        terminal.out().print(show.page(found, last, time.time()), crop=False)
     else:
         data.write_one(
             format_, {"schema": documents.SCHEMA, **documents.record(found, full=True)}, documents.flat

@@ -39,7 +39,7 @@ def command(
     diagnosis = diagnose(cases)
     if format_ is Format.TABLE:
         if diagnosis.causes or not quiet:
-            terminal.out().print(why.page(diagnosis, cases, quiet=quiet))
+            terminal.out().print(why.page(diagnosis, cases, quiet=quiet), crop=False)
     elif format_ is Format.JSON:
         data.write_json(documents.diagnosis(diagnosis))
     else:

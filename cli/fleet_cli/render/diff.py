@@ -42,8 +42,14 @@ def page(comparison: Comparison) -> RenderableType:
     parts: list[RenderableType] = []
     if comparison.shared:
         parts.append(_shared(comparison.shared[:MOST_SHARED]))
+    same = [one for one in comparison.hosts if not one.changes]
     for one in comparison.hosts:
-        parts += _host(one)
+        if one.changes or len(same) == 1:
+            parts += _host(one)
+    if len(same) > 1:
+        parts.append(
+            Text.assemble(("nothing changed ", "green"), plain(fold([one.host for one in same]), 2000))
+        )
     return Group(*parts)
 
 

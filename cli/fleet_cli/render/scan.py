@@ -21,7 +21,8 @@ from fleet_collector.wording import duration, number, percent, plain, size
 SHOW_ALL = 30  # up to so many hosts the fine ones have a row each
 MOST_FINDINGS = 3
 MANY = 200  # rows from which on rich's own layout, a millisecond a row, would be felt
-_NARROW = 110
+_NUMBERS = ("CPU", "LOAD", "MEMORY LEFT", "FULLEST DISK", "CONNECTIONS")
+_WIDE, _USUAL = 140, 110  # letters a line
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ def table(rows: Sequence[Row], console: Console, seconds: float, *, quiet: bool 
     shown = ordered if len(ordered) <= SHOW_ALL and not quiet else trouble
     parts: list[RenderableType] = []
     if shown:
-        wide = console.width >= _NARROW
-        parts += [_grid(shown, wide=wide)] if len(shown) < MANY else _listing(shown, wide=wide)
+        layout = _grid if len(shown) < MANY else _listing
+        parts += layout(shown, _chosen(shown, console.width))
     fine = [row.host for row in ordered if row.severity == "ok"]
     if fine and shown is trouble and not quiet:
         parts.append(Text.assemble(("fine  ", "green"), plain(fold(fine), 2000)))
@@ -61,12 +62,22 @@ def table(rows: Sequence[Row], console: Console, seconds: float, *, quiet: bool 
     return Group(*parts)
 
 
-def _listing(rows: Sequence[Row], *, wide: bool) -> Iterator[Text]:
+def _chosen(rows: Sequence[Row], width: int) -> tuple[int, ...]:
+    """Which numbers have room: the sentences that name what is wrong come first, and have numbers in them."""
+    if not any(row.answered for row in rows):
+        return ()
+    if width >= _WIDE:
+        return (0, 1, 2, 3, 4)
+    if any(row.severity != "ok" for row in rows):
+        return (0, 2) if width >= _USUAL else ()
+    return (0, 2, 3)
+
+
+def _listing(rows: Sequence[Row], numbers: Sequence[int]) -> Iterator[Text]:
     """The same columns as ``_grid`` in padded lines, for many rows: what is wrong is not wrapped."""
-    heads = ("HOST", "STATE", *_heads(wide=wide))
+    heads = ("HOST", "STATE", *(_NUMBERS[each] for each in numbers))
     cells = [
-        (plain(row.host, 60), _state(row).plain, *(row.numbers if wide else (row.numbers[0], row.numbers[2])))
-        for row in rows
+        (plain(row.host, 60), _state(row).plain, *(row.numbers[each] for each in numbers)) for row in rows
     ]
     widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
 
@@ -81,23 +92,18 @@ def _listing(rows: Sequence[Row], *, wide: bool) -> Iterator[Text]:
         yield Text(f"{line(texts)}{words}", style, no_wrap=True, overflow="ignore")
 
 
-def _heads(*, wide: bool) -> tuple[str, ...]:
-    return ("CPU", "LOAD", "MEMORY LEFT", "FULLEST DISK", "CONNECTIONS") if wide else ("CPU", "MEMORY LEFT")
-
-
 def _state(row: Row) -> Text:
     return terminal.severity(row.severity) if row.answered else terminal.severity("failed", "NO ANSWER")
 
 
-def _grid(rows: Sequence[Row], *, wide: bool) -> RenderableType:
-    numbers = _heads(wide=wide)
-    grid = terminal.table("HOST", "STATE", *numbers, "WHAT IS WRONG")
+def _grid(rows: Sequence[Row], numbers: Sequence[int]) -> Iterator[RenderableType]:
+    grid = terminal.table("HOST", "STATE", *(_NUMBERS[each] for each in numbers), "WHAT IS WRONG")
     for column in grid.columns[: 2 + len(numbers)]:
         column.no_wrap = True
     for row in rows:
-        cells = row.numbers if wide else (row.numbers[0], row.numbers[2])
+        cells = (row.numbers[each] for each in numbers)
         grid.add_row(plain(row.host, 60), _state(row), *cells, _wrong(row))
-    return grid
+    yield grid
 
 
 def _numbers(snapshot: Snapshot | None) -> tuple[str, str, str, str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +19,9 @@ from fleet_collector.store import ScanSummary
 from fleet_collector.wording import duration, moment, plain
 
 MOST_LETTERS = 400  # of one line or cell
+WIDTHS_OF_FINDING = (8, 11)  # CRITICAL, connections
+WIDTHS_OF_STEP = (2, 11, 8)
+INDENT_OF_ROWS = 17  # below the state of the step
 
 _NOT_MEASURED = {
     "denied": "not measured: denied to this user",
@@ -36,7 +40,7 @@ def page(record: Record, last: ScanSummary, now: float) -> RenderableType:
         parts.append(_failure("NO ANSWER" if record.snapshot is None else "HALF AN ANSWER", record.failure))
     parts += _findings(record.findings)
     if record.snapshot is not None:
-        parts += [Text(), _steps(record.snapshot, record.findings)]
+        parts += [Text(), *_steps(record.snapshot, record.findings)]
     return Group(*parts)
 
 
@@ -57,35 +61,28 @@ def _failure(word: str, failure: Failure) -> Text:
 
 
 def _findings(findings: Sequence[Finding]) -> list[RenderableType]:
-    """The severest first; below each the next command, which is never cut."""
+    """The severest first; below each the next command."""
     wrong = sorted((f for f in findings if f.severity != "ok"), key=lambda f: -ORDER[f.severity])
-    if not wrong:
-        return []
-    grid = terminal.table("", "", "")
-    for column in grid.columns[:2]:
-        column.no_wrap = True
+    lines: list[RenderableType] = [Text()] if wrong else []
     for finding in wrong:
-        grid.add_row(terminal.severity(finding.severity), Text(finding.step, "bold"), _told(finding))
-    return [Text(), grid]
+        grid = terminal.columns(WIDTHS_OF_FINDING)
+        severity = terminal.severity(finding.severity)
+        grid.add_row(severity, Text(finding.step, "bold"), plain(finding.message, 600))
+        lines.append(grid)
+        if finding.next:
+            lines.append(terminal.typed(finding.next, WIDTHS_OF_FINDING[0] + 2))
+    return lines
 
 
-def _told(finding: Finding) -> Text:
-    told = Text(plain(finding.message, 600))
-    if finding.next:
-        told.append("\nnext: ", "dim").append(plain(finding.next, 600), "cyan")
-    return told
-
-
-def _steps(snapshot: Snapshot, findings: Sequence[Finding]) -> Table:
-    page = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    page.add_column(justify="right", style="dim", no_wrap=True)
-    page.add_column(style="bold", no_wrap=True)
-    page.add_column(no_wrap=True)
-    page.add_column(overflow="fold")
+def _steps(snapshot: Snapshot, findings: Sequence[Finding]) -> list[RenderableType]:
+    lines: list[RenderableType] = []
     for number, step in enumerate(STEPS):
         section: Section[object] | None = getattr(snapshot, step)
-        page.add_row(str(number), step, _state(step, section, findings), _content(step, section))
-    return page
+        head, *below = _content(step, section)
+        grid = terminal.columns(WIDTHS_OF_STEP)
+        grid.add_row(Text(f"{number:2}", "dim"), Text(step, "bold"), _state(step, section, findings), head)
+        lines += [grid, *(Padding(part, (0, 0, 0, INDENT_OF_ROWS)) for part in below)]
+    return lines
 
 
 def _state(step: str, section: Section[object] | None, findings: Sequence[Finding]) -> Text:
@@ -95,16 +92,14 @@ def _state(step: str, section: Section[object] | None, findings: Sequence[Findin
     return terminal.severity(severity)
 
 
-def _content(step: str, section: Section[object] | None) -> RenderableType:
+def _content(step: str, section: Section[object] | None) -> list[RenderableType]:
     if section is None:
-        return Text("not measured: the agent ended before it", style="magenta")
+        return [Text("not measured: the agent ended before it", style="magenta")]
     if section.data is None:
         reasons = "; ".join(plain(note) for note in section.notes.values())
         word = _NOT_MEASURED.get(section.status, section.status)
-        return Text(
-            f"{word} ({reasons})" if reasons else word,
-            style="magenta" if section.status != "absent" else "dim",
-        )
+        style = "magenta" if section.status != "absent" else "dim"
+        return [Text(f"{word} ({reasons})" if reasons else word, style)]
     block = BLOCKS[step](section.data)
     parts: list[RenderableType] = [Text(plain(block.line, MOST_LETTERS))]
     if block.rows:
@@ -112,13 +107,15 @@ def _content(step: str, section: Section[object] | None) -> RenderableType:
     denied = sorted(fact for fact, note in section.notes.items() if not note.startswith(("absent", "cut")))
     if denied:
         parts.append(Text(f"not measured: {plain(', '.join(denied))}", style="magenta"))
-    return Group(*parts)
+    return parts
 
 
 def _rows(rows: Sequence[Sequence[str]]) -> Table:
-    grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0), style="dim")
-    for _ in range(max(len(row) for row in rows)):
-        grid.add_column(overflow="ellipsis", no_wrap=True)
+    """Cells side by side; where the line is too short the last one gives way, never the name."""
+    grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0), style="dim", expand=True)
+    last = max(len(row) for row in rows) - 1
+    for place in range(last + 1):
+        grid.add_column(overflow="ellipsis", no_wrap=True, ratio=1 if place == last else None)
     for row in rows:
         grid.add_row(*(Text(plain(cell, MOST_LETTERS)) for cell in row))
     return grid

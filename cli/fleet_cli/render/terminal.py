@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from fleet_collector.wording import plain
 
 STYLES = {
     "critical": "bold red",
@@ -38,9 +41,23 @@ def _console(*, stderr: bool = False, width: int | None = None) -> Console:
     )
 
 
+def typed(command: str, indent: int) -> Text:
+    """The next command to type, on one line however long: a terminal that wraps it still copies it whole."""
+    spelt = plain(command, 600)
+    return Text.assemble(" " * indent, ("next: ", "dim"), (spelt, "cyan"), no_wrap=True, overflow="ignore")
+
+
 def severity(word: str, text: str | None = None) -> Text:
     """A severity in its colour; critical is in capitals, so that it is seen without colour, too."""
     return Text(text or (word.upper() if word == "critical" else word), style=STYLES.get(word, ""))
+
+
+def columns(widths: Sequence[int]) -> Table:
+    """Columns of these widths, and one that takes the rest of the line and wraps within itself."""
+    grid = table(*[""] * len(widths), "")
+    for column, width in zip(grid.columns, widths, strict=False):
+        column.width, column.no_wrap = width, True
+    return grid
 
 
 def table(*columns: str) -> Table:

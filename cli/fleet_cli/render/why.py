@@ -6,17 +6,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from fleet_cli.render import terminal
-from fleet_collector.causes.diagnosis import Cause, Diagnosis, Effect, Judged
+from fleet_collector.causes.diagnosis import Cause, Diagnosis, Effect, Fine, Judged, NotMeasured
 from fleet_collector.findings.words import several
 from fleet_collector.folding import fold
 from fleet_collector.wording import moment, plain
 
 MOST_CAUSES = 10
 MOST_EFFECTS = 4
+MOST_NAMES = 50  # letters of a folded list of hosts where names matter less
+WIDTHS = (3, 8)  # 10., CRITICAL
 
 
 def page(diagnosis: Diagnosis, cases: Sequence[Judged], *, quiet: bool = False) -> RenderableType:
@@ -32,7 +33,7 @@ def page(diagnosis: Diagnosis, cases: Sequence[Judged], *, quiet: bool = False) 
     if not diagnosis.causes:
         parts.append(Text("Nothing is wrong, as far as was measured.", style="green"))
     if not quiet:
-        parts += [Text(), *_innocent(diagnosis)]
+        parts += [Text(), *_innocent(diagnosis, len(cases))]
     return Group(*parts)
 
 
@@ -45,22 +46,13 @@ def _head(cases: Sequence[Judged]) -> Text:
 
 
 def _cause(cause: Cause) -> list[RenderableType]:
-    lines: list[RenderableType] = [
-        Text(),
-        Text.assemble(
-            (f"{cause.rank}. ", "bold"),
-            terminal.severity(cause.severity),
-            "  ",
-            (plain(cause.hosts_folded, 200), "bold"),
-            ": ",
-            plain(cause.message, 600),
-        ),
-    ]
-    below = _effects(cause.explains, cause.hosts)
-    if cause.next:
-        below.append(Text.assemble(("next: ", "dim"), (plain(cause.next), "cyan")))
-    lines += [Padding(line, (0, 0, 0, 3), expand=False) for line in below]
-    return lines
+    """What is wrong where, what follows from it, and the next command."""
+    told = Text.assemble((plain(cause.hosts_folded, 200), "bold"), f": {plain(cause.message, 600)}")
+    for effect in _effects(cause.explains, cause.hosts):
+        told.append("\n").append_text(effect)
+    grid = terminal.columns(WIDTHS)
+    grid.add_row(Text(f"{cause.rank}.", "bold"), terminal.severity(cause.severity), told)
+    return [Text(), grid, *([terminal.typed(cause.next, WIDTHS[0] + 2)] if cause.next else [])]
 
 
 def _effects(effects: Sequence[Effect], hosts: Sequence[str]) -> list[Text]:
@@ -81,12 +73,20 @@ def _where(seen: Sequence[str], hosts: Sequence[str]) -> str:
     return "" if set(seen) == set(hosts) else f"{plain(fold(seen), 100)}: "
 
 
-def _innocent(diagnosis: Diagnosis) -> list[Text]:
+def _innocent(diagnosis: Diagnosis, hosts: int) -> list[Text]:
     lines = [
-        Text.assemble(("fine ", "green"), f"{', '.join(fine.steps)} on {plain(fine.hosts_folded, 200)}")
+        Text.assemble(("fine ", "green"), f"{', '.join(fine.steps)} on {_on(fine, hosts)}")
         for fine in diagnosis.fine
     ]
     for gap in diagnosis.not_measured:
-        line = f"{gap.step} on {plain(gap.hosts_folded, 200)}: {plain(gap.reason)}"
+        line = f"{gap.step} on {_on(gap, hosts)}: {plain(gap.reason)}"
         lines.append(Text.assemble(("not measured ", "magenta"), line))
     return lines
+
+
+def _on(part: Fine | NotMeasured, hosts: int) -> str:
+    """The hosts by name where that is short, else how many of all."""
+    if len(part.hosts) == hosts > 1:
+        return f"all {hosts:,} hosts"
+    folded = plain(part.hosts_folded, 200)
+    return folded if len(folded) <= MOST_NAMES else f"{len(part.hosts):,} of {hosts:,} hosts"

@@ -23,8 +23,8 @@ def block(cpu: Cpu) -> Block:
         rows(
             (
                 named(process),
-                f"{percent(process.machine_percent)} of the machine",
-                f"{percent(process.core_percent)} of a core",
+                percent(process.machine_percent),
+                f"{process.core_percent / 100:.1f} cores",
                 plain(process.command or "", 70),
             )
             for process in cpu.top or ()
