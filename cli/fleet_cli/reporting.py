@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,12 +16,17 @@ from fleet_cli.options import Format
 from fleet_cli.render import data, documents, scan, terminal
 from fleet_cli.settings import Settings
 from fleet_collector import foretelling, retention, store, transport
+from fleet_collector.folding import fold
+from fleet_collector.missed import missed_night, silent
 from fleet_collector.record import Record
 from fleet_collector.store import Database
 from fleet_collector.sweep import Plan
 from fleet_collector.wording import plain
 
 LEAST_PRUNED = 2_000  # scans
+FORETOLD_AT_ONCE = 500  # hosts: the numbers of ten thousand take half a gigabyte
+UNSEEN_DAYS = 3  # after so long somebody should look at a host that used to answer (ours)
+FORGOTTEN_DAYS = 30  # later only `fleet hosts --unseen` still speaks of it
 CSV_COLUMNS = ("host", "status", "severity", "taken_at", "duration_ms", "error", "findings")
 
 
@@ -38,12 +44,13 @@ def report(
     chosen = scanning.plan(asked, settings)
     collected = _Collected(format_, full=full)
     with database.connect(db, settings) as opened:
+        _warn_of_missed(opened)
         with _progress(len(chosen.targets), shown=not quiet) as advance:
             swept = _sweep(chosen, opened, asked, collected, advance, wait=wait)
-        _afterwards(opened, settings, [target.name for target in chosen.targets])
         _print(collected, swept, format_, quiet=quiet)
-        if not quiet or format_ is Format.TABLE:
-            _warn_of(swept, opened)
+        if swept.trouble is None:
+            _afterwards(opened, settings, [target.name for target in chosen.targets])
+        _warn_of(swept, opened)
     if swept.interrupted:
         return exits.INTERRUPTED
     return exits.of(row.severity for row in collected.rows)
@@ -51,7 +58,9 @@ def report(
 
 def _afterwards(opened: Database, settings: Settings, names: list[str]) -> None:
     """Look ahead, for the next sweep to say, and thin what is old: twice as fast as sweeps add to it."""
-    foretelling.foretell(opened, names, store.now_ms())
+    now = store.now_ms()
+    for start in range(0, len(names), FORETOLD_AT_ONCE):
+        foretelling.foretell(opened, names[start : start + FORETOLD_AT_ONCE], now)
     retention.prune(opened, settings.retention, at_most=max(LEAST_PRUNED, 2 * len(names)))
 
 
@@ -105,6 +114,23 @@ def _print(collected: _Collected, swept: scanning.Swept, format_: Format, *, qui
             console.print(part, crop=False)
 
 
+def _warn_of_missed(opened: Database) -> None:
+    """Say, also under --quiet, what the nights before left undone: nobody else would notice."""
+    now = time.time()
+    store.mark_interrupted(opened)
+    missed = missed_night(store.sweeps(opened, at_most=50), now)
+    every = store.hosts(opened)
+    forgotten = {host.name for host in silent(every, now, FORGOTTEN_DAYS)}
+    unseen = [host.name for host in silent(every, now, UNSEEN_DAYS) if host.name not in forgotten]
+    if missed:
+        terminal.err().print(f"fleet: {missed}")
+    if unseen:
+        names = plain(fold(unseen), 300)
+        terminal.err().print(
+            f"fleet: not seen for {UNSEEN_DAYS} days or more: {names} (fleet hosts --unseen {UNSEEN_DAYS})"
+        )
+
+
 def _warn_of(swept: scanning.Swept, opened: Database) -> None:
     console = terminal.err()
     if swept.interrupted:
@@ -112,9 +138,7 @@ def _warn_of(swept: scanning.Swept, opened: Database) -> None:
             f"fleet: interrupted; {swept.hosts} hosts are listed, those that had finished are stored"
         )
     if swept.trouble:
-        console.print(
-            f"fleet: {plain(swept.trouble)}; results wait in a spool file, the next command brings them in"
-        )
+        console.print(f"fleet: {plain(swept.trouble, 600)}")
     for notice in opened.notices:
         console.print(f"fleet: {plain(notice)}")
 

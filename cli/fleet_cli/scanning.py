@@ -18,14 +18,15 @@ import typer
 from fleet_cli.asking import for_targets, rules_of
 from fleet_cli.settings import Settings
 from fleet_collector import inventory, store
-from fleet_collector.errors import SweepRunning
+from fleet_collector.errors import StoreError, SweepRunning
 from fleet_collector.inventory import Target
 from fleet_collector.record import Record
 from fleet_collector.sweep import Plan, sweep
-from fleet_collector.transport import SshOptions
+from fleet_collector.transport import Ssh, SshOptions
 from fleet_collector.transport.route import Defaults
 
 WAIT_SECONDS = 2.0
+SPOOLED = "wait in a spool file, the next command brings them in"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,9 +121,11 @@ async def run(
     take: Callable[[Record], None],
     *,
     wait: bool = False,
+    connections: Ssh | None = None,
 ) -> Swept:
     """Make one sweep and give every record to ``take`` as its host finishes.
 
+    ``connections`` that the caller keeps serve more than one sweep.
     SIGINT and SIGTERM end it early: what was finished is stored, and the sweep is marked interrupted.
     Raises SweepRunning while another sweep asks one of the hosts, unless ``wait``.
     """
@@ -131,19 +134,23 @@ async def run(
     stop = asyncio.Event()
     try:
         pasts = store.pasts(database, names, store.now_ms())
-        with _signals(stop):
+        with signals(stop):
             writer = store.Writer(database, swept.id)
-            async for record in sweep(chosen, writer, swept.id, pasts, stop):
+            async for record in sweep(chosen, writer, swept.id, pasts, stop, connections):
                 swept.hosts += 1
                 take(record)
-        swept.trouble = writer.trouble if writer.spooled else None
+        if writer.spooled:
+            swept.trouble = f"{writer.trouble}; {writer.spooled} results {SPOOLED}"
         swept.interrupted = stop.is_set()
     except BaseException:
         swept.interrupted = True
         raise
     finally:
-        store.finish_sweep(database, swept.id, interrupted=swept.interrupted)
         swept.finished_at = time.time()
+        try:
+            store.finish_sweep(database, swept.id, interrupted=swept.interrupted)
+        except StoreError as fault:  # what was found is told all the same
+            swept.trouble = swept.trouble or str(fault)
     return swept
 
 
@@ -158,7 +165,8 @@ async def _begin(database: store.Database, words: str, names: list[str], *, wait
 
 
 @contextmanager
-def _signals(stop: asyncio.Event) -> Iterator[None]:
+def signals(stop: asyncio.Event) -> Iterator[None]:
+    """Set ``stop`` on SIGINT and SIGTERM while the block runs."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)

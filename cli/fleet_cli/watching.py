@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import suppress
 
 from rich.text import Text
 
@@ -12,7 +14,6 @@ from fleet_cli.settings import Settings
 from fleet_collector import transport
 from fleet_collector.record import Record
 from fleet_collector.store import Database
-from fleet_collector.sweep import Plan
 from fleet_collector.wording import plain
 
 
@@ -20,54 +21,81 @@ def watch(
     asked: scanning.Asked, settings: Settings, db: str | None, every_seconds: float, for_seconds: float
 ) -> int:
     """Look until the time is over or somebody interrupts; return the exit code of the last look."""
-    chosen = scanning.plan(asked, settings)
-    console = terminal.out()
-    known: dict[str, set[str]] = {}
-    rows: list[scan.Row] = []
-    end = time.monotonic() + for_seconds
     with database.connect(db, settings) as opened:
+        return transport.run(_watch(asked, settings, opened, every_seconds, for_seconds))
+
+
+async def _watch(
+    asked: scanning.Asked, settings: Settings, opened: Database, every_seconds: float, for_seconds: float
+) -> int:
+    chosen = scanning.plan(asked, settings)
+    known: dict[str, set[str]] = {}
+    end = time.monotonic() + for_seconds
+    async with transport.Ssh(chosen.ssh, chosen.limits, keep=True) as connections:
         while True:
             began = time.monotonic()
             records: list[Record] = []
-            swept = _look(chosen, opened, asked, records)
-            rows = [scan.row(record) for record in records]
-            seconds = (swept.finished_at or swept.started_at) - swept.started_at
-            console.print(
-                Text(f"{time.strftime('%H:%M:%S', time.gmtime())}Z  {scan.summary(rows, seconds)}", "dim")
+            swept = await scanning.run(
+                chosen,
+                opened,
+                f"watch {' '.join(asked.words)}",
+                records.append,
+                connections=None if chosen.local else connections,
             )
-            for line in _news(rows, known):
-                console.print(line)
+            rows = [scan.row(record) for record in records]
+            _tell(rows, swept, known)
+            pause = max(every_seconds - (time.monotonic() - began), 0)
             if swept.interrupted:
                 return exits.INTERRUPTED
-            pause = max(every_seconds - (time.monotonic() - began), 0)
             if time.monotonic() + pause >= end:
                 return exits.of(row.severity for row in rows)
-            time.sleep(pause)
+            if await _interrupted(pause):
+                return exits.INTERRUPTED
 
 
-def _look(chosen: Plan, opened: Database, asked: scanning.Asked, records: list[Record]) -> scanning.Swept:
-    return transport.run(scanning.run(chosen, opened, f"watch {' '.join(asked.words)}", records.append))
+async def _interrupted(seconds: float) -> bool:
+    """Wait for the next look; tell whether somebody ended the watch meanwhile."""
+    stop = asyncio.Event()
+    with scanning.signals(stop), suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    return stop.is_set()
+
+
+def _tell(rows: list[scan.Row], swept: scanning.Swept, known: dict[str, set[str]]) -> None:
+    console = terminal.out()
+    seconds = (swept.finished_at or swept.started_at) - swept.started_at
+    console.print(Text(f"{time.strftime('%H:%M:%S', time.gmtime())}Z  {scan.summary(rows, seconds)}", "dim"))
+    for line in _news(rows, known):
+        console.print(line)
 
 
 def _news(rows: list[scan.Row], known: dict[str, set[str]]) -> list[Text]:
-    """Findings that began or ended since the last look; ``known`` is brought up to date."""
+    """What began or ended since the last look; ``known`` is brought up to date."""
     lines = []
     for row in sorted(rows, key=lambda row: row.host):
-        told = {(finding.rule, finding.subject): finding for finding in row.findings}
-        now = {f"{rule} {subject}" for rule, subject in told}
-        before = known.get(row.host)
-        for (rule, subject), finding in told.items():
-            if before is None or f"{rule} {subject}" not in before:
-                severity = terminal.severity(finding.severity)
-                lines.append(
-                    Text.assemble("  ", severity, f"  {plain(row.host, 60)}: {plain(finding.message)}")
-                )
+        before = known.get(row.host, set())
+        told = _told(row)
+        lines += [line for key, line in told.items() if key not in before]
+        now = set(told) if row.answered else set(told) | before  # of the others nobody knows
         lines += [
             Text.assemble("  ", ("over", "green"), f"  {plain(row.host, 60)}: {plain(gone, 100)}")
-            for gone in (sorted((before or set()) - now) if row.answered else ())
+            for gone in sorted(before - now)
         ]
-        if row.failure is not None:
-            lines.append(Text(f"  NO ANSWER  {plain(row.host, 60)}: {row.failure.message}", style="magenta"))
-        if row.answered:
-            known[row.host] = now
+        known[row.host] = now
+    return lines
+
+
+def _told(row: scan.Row) -> dict[str, Text]:
+    """A line for everything that is wrong, by what it is."""
+    host = plain(row.host, 60)
+    lines = {
+        f"{finding.rule} {finding.subject}": Text.assemble(
+            "  ", terminal.severity(finding.severity), f"  {host}: {plain(finding.message)}"
+        )
+        for finding in row.findings
+    }
+    if row.failure is not None:
+        message = f"  NO ANSWER  {host}: {plain(row.failure.message, 600)}"
+        lines[f"no answer ({row.failure.kind})"] = Text(message, style=terminal.STYLES["failed"])
     return lines

@@ -54,11 +54,14 @@ class SshOptions:
 class Ssh:
     """The shared state of one run: configuration, keys, known hosts, bastions. Use as ``async with``.
 
+    With ``keep`` a host's connection stays open for the next question; one that has dropped is made anew.
     Made inside the event loop; raises SettingsError when the ssh configuration cannot be understood.
     """
 
-    def __init__(self, chosen: SshOptions, limits: Limits) -> None:
+    def __init__(self, chosen: SshOptions, limits: Limits, *, keep: bool = False) -> None:
         self.limits = limits
+        self._keep = keep
+        self._kept: dict[Target, Connection] = {}
         self.keyring = Keyring(chosen.ask_passphrase)
         self._chosen = chosen
         self._config = ssh_config.read([path.expanduser() for path in chosen.config_files])
@@ -74,6 +77,8 @@ class Ssh:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        for connection in self._kept.values():
+            connection.leave()
         self._bastions.close()
         self.keyring.close()
         for program in self._proxies:
@@ -105,11 +110,18 @@ class Ssh:
 
         Raises HostError. The caller sets the total deadline; whatever is open then is dropped at once.
         """
-        connection = await self._open(self.route(target))
+        connection = self._kept.pop(target, None)
+        if connection is None or connection.is_closed():
+            connection = await self._open(self.route(target))
+        whole = False
         try:
             await self._run(connection, Session(program, answer, self.limits.output_bytes))
+            whole = not connection.is_closed()
         finally:
-            connection.leave()
+            if self._keep and whole:
+                self._kept[target] = connection
+            else:
+                connection.leave()
 
     @asynccontextmanager
     async def place(self, target: Target) -> AsyncIterator[None]:
