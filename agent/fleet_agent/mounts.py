@@ -21,7 +21,7 @@ ASK_LIMIT = 64  # children at a time
 ANSWER_LIMIT = 1 << 16
 
 # {mount point: gave no answer}; a second child at a hung mount would stick as well
-_silent = {}  # type: dict
+_silent = {}  # type: dict[str, bool]
 
 
 class Mount(object):
