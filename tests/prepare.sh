@@ -9,6 +9,9 @@ ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgre
 command -v ip >/dev/null 2>&1 || missing="$missing iproute2"
 command -v nft >/dev/null 2>&1 || missing="$missing nftables"
 command -v mkfs.ext4 >/dev/null 2>&1 || missing="$missing e2fsprogs"
+[ -x /lib/systemd/systemd ] || missing="$missing systemd"
+command -v ps >/dev/null 2>&1 || missing="$missing procps"
+command -v nsenter >/dev/null 2>&1 || missing="$missing util-linux"
 command -v strace >/dev/null 2>&1 || missing="$missing strace"
 
 if [ "$(id -u)" != 0 ]; then
