@@ -13,6 +13,8 @@ command -v mkfs.ext4 >/dev/null 2>&1 || missing="$missing e2fsprogs"
 command -v ps >/dev/null 2>&1 || missing="$missing procps"
 command -v nsenter >/dev/null 2>&1 || missing="$missing util-linux"
 command -v strace >/dev/null 2>&1 || missing="$missing strace"
+command -v csh >/dev/null 2>&1 || missing="$missing csh"
+command -v fish >/dev/null 2>&1 || missing="$missing fish"
 
 if [ "$(id -u)" != 0 ]; then
     echo "not root: tests of the full tier (marked 'full') are skipped" >&2

@@ -6,6 +6,7 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from fleet_collector.inventory import Target
@@ -233,3 +234,57 @@ async def test_the_total_limit_ends_a_host_that_outlives_all_others(tmp_path: Pa
         outcomes = await scan(targets, host.options(), limits)
         assert time.monotonic() - began < 10
     assert [one.failure.kind for one in outcomes.values() if one.failure] == ["timeout", "timeout"]
+
+
+async def test_among_many_hosts_each_hostile_one_costs_itself_alone(tmp_path: Path) -> None:
+    """190 well hosts and 10 hostile ones take as long as the well ones and one total limit."""
+    async with AsyncExitStack() as stack:
+        good = await stack.enter_async_context(server(tmp_path, well))
+        targets = [Target(f"w{n}", address="127.0.0.1", port=good.port) for n in range(190)]
+        limits = msgspec.structs.replace(LIMITS, per_address=64, connect_seconds=20, login_seconds=20)
+        began = time.monotonic()
+        alone = await scan(targets, good.options(), limits)
+        seconds = time.monotonic() - began
+        for number, (habit, *_) in enumerate(HABITS[:10]):
+            port = await stack.enter_async_context(peers.peer(habit))
+            targets.insert(number * 19, Target(f"hostile{number}", address="127.0.0.1", port=port))
+        began = time.monotonic()
+        outcomes = await scan(targets, good.options(), limits)
+        together = time.monotonic() - began
+    assert all(one.status == "ok" for one in alone.values())
+    bad = {name for name, one in outcomes.items() if one.status != "ok"}
+    assert bad == {f"hostile{number}" for number in range(10)}
+    assert together < 2 * seconds + limits.total_seconds + 1
+
+
+async def test_a_clock_in_1970_is_told_and_nothing_else_is_wrong(tmp_path: Path) -> None:
+    async def young(process: Process) -> None:
+        process.stdout.write(answer(NONCE, started_at=86_400.0))
+        process.exit(0)
+
+    async with server(tmp_path, young) as host:
+        outcome = (await scan([host.target()], host.options()))["127.0.0.1"]
+    assert outcome.status == "ok"
+    assert outcome.clock_offset_seconds == pytest.approx(86_400.0 - outcome.started_at, abs=60)
+
+
+async def test_an_answer_of_ten_thousand_processes_is_read_whole(tmp_path: Path) -> None:
+    names = [f"worker-{n}\u202e\x1b[2J\n" for n in range(10_000)]
+    groups = [{"name": name, "count": 1, "rss_bytes": n} for n, name in enumerate(names)]
+    data = {"total": 10_000, "threads": 10_000, "groups": groups}
+
+    async def crowded(process: Process) -> None:
+        rest = (section(NONCE, step) for step in STEPS if step != "processes")
+        process.stdout.write(
+            start(NONCE) + section(NONCE, "processes", data=data) + b"".join(rest) + end(NONCE)
+        )
+        process.exit(0)
+
+    limits = msgspec.structs.replace(LIMITS, output_bytes=4 * 1024 * 1024, run_seconds=20, total_seconds=20)
+    async with server(tmp_path, crowded) as host:
+        outcome = (await scan([host.target()], host.options(), limits))["127.0.0.1"]
+    assert outcome.status == "ok", outcome.failure
+    assert outcome.snapshot is not None
+    assert outcome.snapshot.processes is not None
+    assert outcome.snapshot.processes.data is not None
+    assert [group.name for group in outcome.snapshot.processes.data.groups or ()] == names

@@ -14,8 +14,8 @@ import pytest
 from fleet_collector.bundle import Request
 from fleet_collector.errors import SettingsError
 from fleet_collector.inventory import Target
-from fleet_collector.scan import Lane, Outcome, fan_out, program, run_local, sweep
-from fleet_collector.transport import Limits, Program, SshOptions, run
+from fleet_collector.scan import Lane, Outcome, fan_out, program, run_local, sweep, through
+from fleet_collector.transport import Limits, Program, Ssh, SshOptions, run
 from fleet_collector.transport.known_hosts import KnownHosts
 from tests.collector import peers
 from tests.collector.answers import answer
@@ -468,3 +468,42 @@ def test_known_hosts_patterns() -> None:
     assert not known.trust("web2", 22).known
     assert known.trust("v6::1", 2222).keys
     assert known.trust("10.0.0.1", 2022).keys
+
+
+async def test_kept_connections_are_used_again_and_made_anew_when_they_have_dropped(tmp_path: Path) -> None:
+    async def looks(connections: Ssh, host: Server) -> list[str]:
+        sweep = through(connections, [host.target()], lambda _: command("true"))
+        return [one.status async for one in sweep]
+
+    async def well(process: Process) -> None:
+        process.stdout.write(answer(NONCE))
+        process.exit(0)
+
+    async with server(tmp_path, well) as host, Ssh(host.options(), LIMITS, keep=True) as connections:
+        assert await looks(connections, host) == ["ok"]
+        assert await looks(connections, host) == ["ok"]
+        assert host.connections == 1
+        for kept in connections._kept.values():
+            kept.abort()
+        assert await looks(connections, host) == ["ok"]
+        assert host.connections == 2
+
+
+async def test_hosts_that_wait_for_their_bastion_hold_no_place_of_others() -> None:
+    behind, free = [Target(f"b{n}") for n in range(6)], [Target(f"f{n}") for n in range(6)]
+    through_bastion = asyncio.Semaphore(1)
+    opened = asyncio.Event()
+
+    async def visit(target: Target) -> Outcome:
+        if target in behind:
+            async with through_bastion:
+                await opened.wait()
+        return Outcome(target=target, started_at=0.0, finished_at=1.0)
+
+    limits = msgspec.structs.replace(LIMITS, concurrency=3)
+    order = []
+    async for outcome in fan_out([Lane(behind, 1), Lane(free, 3)], visit, limits, asyncio.Event()):
+        order.append(outcome.target)
+        if len(order) == len(free):
+            opened.set()
+    assert order == [*free, *behind]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -234,3 +235,43 @@ async def test_one_real_bastion_connection_for_many_hosts(host: Sshd, tmp_path: 
     outcomes = await scan([Target(name, port=host.port) for name in names], ssh)
     assert [one.failure for one in outcomes] == [None] * 8
     assert host.log().count("Accepted publickey") - before == 9
+
+
+async def shell_of(directory: Path, forced: str) -> Outcome:
+    """Scan one host where ``forced`` stands between sshd and the command, as a login shell does."""
+    with sshd(directory / "host", QUICK, f'command="{forced}"') as running:
+        target = Target("127.0.7.70", port=running.port)
+        (outcome,) = await scan([target], options(running, directory, "127.0.7.70"))
+    return outcome
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "rbash", "csh", "fish"])
+async def test_any_login_shell_will_do(tmp_path: Path, shell: str) -> None:
+    path = shutil.which(shell)
+    if path is None:
+        pytest.skip(f"{shell} is not installed")
+    outcome = await shell_of(tmp_path, f'exec {path} -c \\"$SSH_ORIGINAL_COMMAND\\"')
+    assert outcome.failure is None
+    assert outcome.status == "ok"
+
+
+async def test_a_login_shell_that_does_nothing_is_told(tmp_path: Path) -> None:
+    outcome = await shell_of(tmp_path, "/bin/false")
+    assert outcome.failure is not None
+    assert (outcome.failure.kind, outcome.failure.stage) == ("agent", "start")
+
+
+async def test_noise_before_between_and_after_on_both_streams_does_no_harm(tmp_path: Path) -> None:
+    noisy = tmp_path / "noisy"
+    noisy.write_text(
+        "#!/bin/sh\n"
+        "noise() { printf '\\033[2Jmotd {\\n\\377 fleet-frame x {}'; printf 'oops\\n' >&2; }\n"
+        "noise\n"
+        "(for each in 1 2 3 4 5; do noise; sleep 0.05; done) &\n"
+        'sh -c "$SSH_ORIGINAL_COMMAND"\n'
+        "noise\n"
+    )
+    noisy.chmod(0o755)
+    outcome = await shell_of(tmp_path, str(noisy))
+    assert outcome.failure is None
+    assert outcome.status == "ok"
