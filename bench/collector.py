@@ -31,6 +31,7 @@ sys.path.insert(0, str(REPOSITORY))
 
 import psutil  # noqa: E402
 
+from bench.hostile import hostile_peers  # noqa: E402
 from bench.tools import Lab, Tool, lab, tools, versions  # noqa: E402
 from tests.sshd import AVAILABLE, WHY_NOT, Sshd, sshd  # noqa: E402
 
@@ -59,8 +60,8 @@ def main() -> None:
         sys.exit(f"this benchmark {WHY_NOT}")
     with tempfile.TemporaryDirectory(prefix="fleet-bench-") as name:
         directory = Path(name)
-        with sshd(directory / "sshd", _SETTINGS) as server:
-            place = lab(directory, server, arguments)
+        with sshd(directory / "sshd", _SETTINGS) as server, hostile_peers() as ports:
+            place = lab(directory, server, ports, arguments)
             chosen = [tool for tool in tools(place, arguments) if arguments.only in tool.name]
             print(f"{os.cpu_count()} cores, {', '.join(versions(place, arguments.peers_python))}\n")
             print(_line(_HEAD))
@@ -78,7 +79,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--ansible-hosts", type=int, default=20, help="ansible -m setup is slow")
     parser.add_argument("--at-once", type=int, default=128)
     parser.add_argument("--processes", type=int, help="of fleet; its own choice without")
-    parser.add_argument("--dead", type=float, default=0, help="per cent of hosts that accept and never speak")
+    parser.add_argument("--hostile-hosts", type=int, default=20, help="in place of as many well ones")
     parser.add_argument("--repeat", type=int, default=1, help="take the run with the least CPU of so many")
     parser.add_argument("--only", default="", metavar="WORD", help="tools with this word in their name")
     parser.add_argument(

@@ -8,7 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,29 +49,35 @@ class Lab:
 
     directory: Path
     hosts: list[str]
+    hostile: list[str]
     config: Path
     recorded: Path
     database: Path
 
 
-def lab(directory: Path, server: Sshd, arguments: argparse.Namespace) -> Lab:
-    """Write what the tools need."""
+def lab(directory: Path, server: Sshd, ports: Sequence[int], arguments: argparse.Namespace) -> Lab:
+    """Write what the tools need; ``ports`` are those of hostile peers."""
     most = max(arguments.hosts, arguments.agent_hosts, arguments.ssh_hosts, arguments.ansible_hosts)
     hosts = [f"127.{1 + n // 62500}.{n // 250 % 250}.{n % 250 + 1}" for n in range(most)]
     known_hosts = directory / "known_hosts"
     known_hosts.write_text(server.known_hosts(*hosts))
-    config = _config(directory / "ssh_config", server, server.key, known_hosts)
-    recorded = _config(directory / "ssh_config_recorded", server, _recorded(directory, server), known_hosts)
+    hostile = [f"127.250.0.{n + 1}" for n in range(arguments.hostile_hosts)]
+    ports_of = {host: ports[n % len(ports)] for n, host in enumerate(hostile)}
+    config = _config(directory / "ssh_config", server, server.key, known_hosts, {})
+    recorded = _config(
+        directory / "ssh_config_recorded", server, _recorded(directory, server), known_hosts, ports_of
+    )
     job = {"hosts": hosts[: arguments.hosts], "user": server.user, "port": server.port}
     job |= {"key": str(server.key), "at_once": arguments.at_once}
     (directory / "job.json").write_text(json.dumps(job))
     (directory / "parallel_ssh.py").write_text(_PARALLEL_SSH)
-    return Lab(directory, hosts, config, recorded, directory / "fleet.db")
+    return Lab(directory, hosts, hostile, config, recorded, directory / "fleet.db")
 
 
-def _config(path: Path, server: Sshd, key: Path, known_hosts: Path) -> Path:
+def _config(path: Path, server: Sshd, key: Path, known_hosts: Path, ports: Mapping[str, int]) -> Path:
     path.write_text(
-        f"Host *\n  Port {server.port}\n  User {server.user}\n  IdentityFile {key}\n"
+        "".join(f"Host {host}\n  Port {port}\n" for host, port in ports.items())
+        + f"Host *\n  Port {server.port}\n  User {server.user}\n  IdentityFile {key}\n"
         f"  IdentitiesOnly yes\n  UserKnownHostsFile {known_hosts}\n"
         "  StrictHostKeyChecking yes\n  BatchMode yes\n"
     )
@@ -97,6 +103,7 @@ def tools(place: Lab, arguments: argparse.Namespace) -> list[Tool]:
     beside = Path(arguments.peers_python).parent
     at_once = str(arguments.at_once)
     every, agents = _some(place, arguments.hosts), _some(place, arguments.agent_hosts)
+    mixed = _mixed(place, arguments.hosts)
     some, few = _some(place, arguments.ssh_hosts), _some(place, arguments.ansible_hosts)
     pssh = [arguments.peers_python, str(place.directory / "parallel_ssh.py")]
     pssh += [str(place.directory / "job.json")]
@@ -107,6 +114,11 @@ def tools(place: Lab, arguments: argparse.Namespace) -> list[Tool]:
     ssh = f"xargs -a {some} -P {at_once} -I HOST ssh -F {place.config} -n HOST true && echo ok"
     return [
         Tool("fleet scan, recorded answer", arguments.hosts, _fleet(place, place.recorded, every, arguments)),
+        Tool(
+            f"fleet scan, {len(place.hostile)} hostile of them",
+            arguments.hosts,
+            _fleet(place, place.recorded, mixed, arguments),
+        ),
         Tool("fleet scan, real agent", arguments.agent_hosts, _fleet(place, place.config, agents, arguments)),
         Tool(
             "parallel-ssh true",
@@ -130,6 +142,16 @@ def _some(place: Lab, count: int) -> str:
     """Write a list of so many hosts and return its path."""
     path = place.directory / f"hosts-{count}"
     path.write_text("".join(f"{host}\n" for host in place.hosts[:count]))
+    return str(path)
+
+
+def _mixed(place: Lab, count: int) -> str:
+    """Write a list of so many hosts, the hostile ones spread among them, and return its path."""
+    hosts = place.hosts[: count - len(place.hostile)]
+    for number, host in enumerate(place.hostile):
+        hosts.insert(number * len(hosts) // len(place.hostile), host)
+    path = place.directory / "hosts-mixed"
+    path.write_text("".join(f"{host}\n" for host in hosts))
     return str(path)
 
 

@@ -101,7 +101,7 @@ async def ssh1(reader: Reader, writer: Writer) -> None:
 
 
 @asynccontextmanager
-async def peer(habit: Habit) -> AsyncIterator[int]:
+async def peer(habit: Habit, address: str = "127.0.0.1") -> AsyncIterator[int]:
     """Run a peer on a free port until the block ends, and yield the port."""
     talks: set[asyncio.Task[None]] = set()
 
@@ -113,7 +113,7 @@ async def peer(habit: Habit) -> AsyncIterator[int]:
             await habit(reader, writer)
         writer.close()
 
-    listener = await asyncio.start_server(talk, "127.0.0.1", 0)
+    listener = await asyncio.start_server(talk, address, 0)
     try:
         yield listener.sockets[0].getsockname()[1]
     finally:
