@@ -24,29 +24,36 @@ WITHIN_DAYS = 14.0
 PART_OF_LIMIT = 0.25
 DAY_MS = 86_400_000
 
-FORETOLD = (
-    "disk_used_bytes",
-    "inodes_used_percent",
-    "log_bytes",
-    "mem_available_bytes",
-    "process_rss_bytes",
-    "process_fds",
-    "process_threads",
-    "processes",
-    "threads",
-    "open_files",
-    "time_wait",
-    "local_ports_percent",
-    "conntrack",
+FORETOLD = frozenset(
+    (
+        "disk_used_bytes",
+        "inodes_used_percent",
+        "log_bytes",
+        "mem_available_bytes",
+        "process_rss_bytes",
+        "process_fds",
+        "process_threads",
+        "processes",
+        "threads",
+        "open_files",
+        "time_wait",
+        "local_ports_percent",
+        "conntrack",
+    )
 )
 
 
 def foretell(database: Database, names: Iterable[str], now: int) -> int:
     """Keep a forecast of every number of these hosts that ends soon; return how many. ``now`` in ms."""
-    hosts = sorted(set(names))
-    latest = store.latest_values(database, hosts)
-    found = {key: _near(key, latest) for key in store.series(database, hosts, FORETOLD)}
-    limits = {key: limit for key, limit in found.items() if limit is not None}
+    samples = store.latest_samples(database, names)
+    latest: dict[str, dict[tuple[str, str], float]] = {}
+    for _, host, metric, label, value in samples:
+        latest.setdefault(host, {})[metric, label] = value
+    limits = {
+        SeriesKey(series, host, metric, label): limit
+        for series, host, metric, label, value in samples
+        if metric in FORETOLD and (limit := _near(metric, label, value, latest[host])) is not None
+    }
     by_id = {key.id: key for key in limits}
     since, until = now - WINDOW_DAYS * DAY_MS, now + 1
     soon: list[Outlook] = []
@@ -58,13 +65,12 @@ def foretell(database: Database, names: Iterable[str], now: int) -> int:
     return len(made)
 
 
-def _near(key: SeriesKey, latest: Mapping[str, Latest]) -> float | None:
+def _near(metric: str, label: str, now: float, latest: Latest) -> float | None:
     """Return the limit of a series, turned so that more is worse; None if there is none or it is far."""
-    of_host = latest.get(key.host, {})
-    now, limit = of_host.get((key.metric, key.label)), limit_of(key.metric, key.label, of_host)
-    if now is None or limit is None:
+    limit = limit_of(metric, label, latest)
+    if limit is None:
         return None
-    if METRICS[key.metric].worse == "low":
+    if METRICS[metric].worse == "low":
         return -limit
     return limit if limit > 0 and now >= PART_OF_LIMIT * limit else None
 

@@ -107,6 +107,16 @@ def latest_values(
 
     Of the scans ``before`` a time (ms), where one is given.
     """
+    found: dict[str, dict[tuple[str, str], float]] = {}
+    for _, host, metric, label, value in latest_samples(database, names, before=before):
+        found.setdefault(host, {})[metric, label] = value
+    return found
+
+
+def latest_samples(
+    database: Database, names: Iterable[str], *, before: int = EVER
+) -> list[tuple[int, str, str, str, float]]:
+    """Return the same as rows: series number, host, metric, label and value."""
     last = (
         select(func.max(Scan.taken_at))
         .where(Scan.host_id == Host.id, Scan.samples > 0, Scan.taken_at < before)
@@ -114,16 +124,15 @@ def latest_values(
         .scalar_subquery()
     )
     query = (
-        select(Host.name, Series.metric, Series.label, Sample.value)
+        select(Series.id, Host.name, Series.metric, Series.label, Sample.value)
         .join(Series, Series.host_id == Host.id)
         .join(Sample, Sample.series_id == Series.id)
         .where(Sample.at == last)
     )
-    found: dict[str, dict[tuple[str, str], float]] = {}
+    found: list[tuple[int, str, str, str, float]] = []
     with database.reading() as connection:
         for some in chunks(sorted(set(names)), AT_ONCE):
-            for host, metric, label, value in plain_rows(connection, query.where(Host.name.in_(some))):
-                found.setdefault(host, {})[metric, label] = value
+            found += plain_rows(connection, query.where(Host.name.in_(some)))
     return found
 
 
