@@ -119,7 +119,7 @@ def _warn_of_missed(opened: Database) -> None:
     now = time.time()
     store.mark_interrupted(opened)
     missed = missed_night(store.sweeps(opened, at_most=50), now)
-    every = store.hosts(opened)
+    every = [host for host in store.hosts(opened) if host.answered_at is not None]
     forgotten = {host.name for host in silent(every, now, FORGOTTEN_DAYS)}
     unseen = [host.name for host in silent(every, now, UNSEEN_DAYS) if host.name not in forgotten]
     if missed:
