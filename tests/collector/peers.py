@@ -35,12 +35,14 @@ async def line_without_end(reader: Reader, writer: Writer) -> None:
 async def slow_banner(reader: Reader, writer: Writer) -> None:
     while True:
         writer.write(b"please wait\r\n")
+        await writer.drain()
         await asyncio.sleep(0.1)
 
 
 async def drip(reader: Reader, writer: Writer) -> None:
     for byte in GREETING + bytes(1000):
         writer.write(bytes([byte]))
+        await writer.drain()
         await asyncio.sleep(0.1)
 
 

@@ -24,6 +24,7 @@ from fleet_collector.transport.connection import Connection, Opening, options
 from fleet_collector.transport.explain import explain
 from fleet_collector.transport.keys import AskPassphrase, Keyring
 from fleet_collector.transport.known_hosts import KnownHosts, record
+from fleet_collector.transport.loop import speak
 from fleet_collector.transport.program import Program
 from fleet_collector.transport.resolve import Address, Resolver
 from fleet_collector.transport.route import Algorithms, Defaults, Identity, Route, route
@@ -177,7 +178,7 @@ class Ssh:
                 raise failures.too_slow("connect", self.limits.connect_seconds) from None
         else:
             sock = await self._proxied(way, opening) if way.proxy_command else await self._socket(way)
-            await asyncio.get_running_loop().create_connection(opening.factory, sock=sock)
+            await speak(sock, opening.factory)
 
     async def _log_in(self, opening: Opening) -> None:
         seconds = self.limits.login_seconds
