@@ -107,7 +107,7 @@ def tools(place: Lab, arguments: argparse.Namespace) -> list[Tool]:
     some, few = _some(place, arguments.ssh_hosts), _some(place, arguments.ansible_hosts)
     pssh = [arguments.peers_python, str(place.directory / "parallel_ssh.py")]
     pssh += [str(place.directory / "job.json")]
-    clush = shutil.which("clush", path=str(beside)) or shutil.which("clush")
+    clush = shutil.which("clush", path=f"{beside}:{Path(sys.executable).parent}")  # ClusterShell is ours too
     ansible = shutil.which("ansible", path=str(beside))
     setup = ["all", "-i", few, "-m", "setup", "-f", "10", "--ssh-common-args", f"-F {place.config}"]
     options = ["--hostfile", some, "-f", at_once, "-o", f"-F {place.config}", "true"]
@@ -158,11 +158,11 @@ def _mixed(place: Lab, count: int) -> str:
 def versions(place: Lab, peers_python: str) -> list[str]:
     """Return names and versions of what is compared."""
     ssh = subprocess.run(["ssh", "-V"], capture_output=True, text=True, check=False).stderr
-    found = {name: _version(peers_python, name) for name in ("parallel-ssh", "ClusterShell", "ansible-core")}
+    found = {name: _version(peers_python, name) for name in ("parallel-ssh", "ansible-core")}
     return [
         f"Python {platform.python_version()}",
         ssh.partition(",")[0],
-        f"asyncssh {_version(sys.executable, 'asyncssh')}",
+        *(f"{name} {_version(sys.executable, name)}" for name in ("asyncssh", "ClusterShell")),
         *(f"{name} {version}" for name, version in found.items() if version),
         f"Linux {platform.release().partition('-')[0]}",
         f"agent's answer {(place.directory / 'answer').stat().st_size / 1024:.0f} KiB",
