@@ -8,6 +8,7 @@ import select
 import time
 
 READ_LIMIT = 1 << 20
+CHUNK_BYTES = 16384  # a file below /proc/sys costs the kernel as much memory as it is asked for
 LIST_LIMIT = 200000
 OUTPUT_LIMIT = 1 << 22
 SIGKILL = 9  # the signal module costs five milliseconds to import
@@ -40,15 +41,11 @@ class Host(object):
         """At most ``limit`` bytes from the start of a file; a FIFO or a terminal does not block it."""
         descriptor = os.open(self.root + path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            data = os.read(descriptor, limit)
-            if len(data) == limit or not data:
-                return data
-            chunks = [data]
-            size = len(data)
-            while data and size < limit:
-                data = os.read(descriptor, limit - size)
-                chunks.append(data)
-                size += len(data)
+            chunks = [os.read(descriptor, min(limit, CHUNK_BYTES))]
+            size = len(chunks[0])
+            while chunks[-1] and size < limit:
+                chunks.append(os.read(descriptor, min(limit - size, CHUNK_BYTES)))
+                size += len(chunks[-1])
             return b"".join(chunks)
         finally:
             os.close(descriptor)

@@ -1,9 +1,17 @@
-"""The kernel's own log, /dev/kmsg: one read(2) is one record (Documentation/ABI/testing/dev-kmsg)."""
+"""The kernel's own log: syslog(2) gives all of it at once, /dev/kmsg a record a read(2).
+
+``<3>[   12.345678] text`` is a line of the first, ``3,101,12345678,-;text`` a record of the second
+(Documentation/ABI/testing/dev-kmsg): priority, then microseconds since boot.
+"""
 
 import os
 
+from fleet_agent import libc
+
+LOG_BYTES = 1 << 19  # the newest, about 8,000 lines
 RECORDS_LIMIT = 20000
 RECORD_BYTES = 8192
+READ_ALL = 3  # SYSLOG_ACTION_READ_ALL
 DAY_SECONDS = 86400
 KINDS = (  # kind, texts of which one betrays it
     ("oom_kill", (b"Killed process ",)),
@@ -28,13 +36,65 @@ TELLING = {  # kinds whose texts also open harmless messages, and what a real on
     "neighbour_full": (b"overflow",),
     "memory_error": (b"rror",),
 }
+OOM = (b"oom-kill:", b"Killed process ")
 
 
-def read_records(host):
-    """All records the kernel still has, oldest first, as bytes."""
+def read(host):
+    """The lines or records that the kernel still has, oldest first, as one text of bytes."""
     if not host.live:
-        return host.read_bytes("/dev/kmsg", RECORDS_LIMIT * 100).split(b"\n")
-    descriptor = os.open(host.path("/dev/kmsg"), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return host.read_bytes("/dev/kmsg", LOG_BYTES)
+    try:
+        text = _read_at_once()
+    except OSError:
+        text = b""
+    if b">[" in text[:5]:  # where printk.time is off, only records tell the time
+        return text
+    return b"\n".join(_read_records(host.path("/dev/kmsg")))
+
+
+def recent(text, uptime_seconds, needles):
+    """[(seconds after boot, message)] of the last 24 hours that hold one of ``needles``, the kernel's own."""
+    found = {}
+    for needle in needles:
+        at = text.find(needle)
+        while at >= 0:
+            start, end = text.rfind(b"\n", 0, at) + 1, text.find(b"\n", at)
+            end = end if end >= 0 else len(text)
+            found[start] = parse(text[start:end])
+            at = text.find(needle, end)
+    messages = [found[start] for start in sorted(found) if found[start]]
+    return [(at, message) for at, message in messages if at >= uptime_seconds - DAY_SECONDS]
+
+
+def parse(line):
+    """(seconds after boot, message) of a line or a record; None of what did not come from the kernel."""
+    if line.startswith(b"<"):
+        priority, _, rest = line[1:].partition(b">[")
+        at, _, message = rest.partition(b"] ")
+        at, _, _ = at.partition(b"][")  # a kernel may name the caller: [    0.500000][    T1] text
+    else:
+        head, _, message = line.partition(b";")
+        priority, _, at = (head.split(b",") + [b"", b""])[:3]
+    try:
+        seconds = float(at) if b"." in at else int(at) / 1e6
+        return (seconds, message) if int(priority) < 8 else None
+    except ValueError:
+        return None
+
+
+def needles():
+    """Every text that betrays one of KINDS."""
+    return [needle for _, texts in KINDS for needle in texts]
+
+
+def _read_at_once():
+    text = libc.buffer(LOG_BYTES)
+    size = libc.call("klogctl", READ_ALL, text, LOG_BYTES)
+    return text[:size]
+
+
+def _read_records(path):
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     records = []
     try:
         while len(records) < RECORDS_LIMIT:
@@ -50,19 +110,6 @@ def read_records(host):
     finally:
         os.close(descriptor)
     return records
-
-
-def recent(records, uptime_seconds):
-    """[(seconds after boot, text)] of the records from the last 24 hours, the kernel's own ones only."""
-    found = []
-    for record in records:
-        head, _, text = record.partition(b";")
-        fields = head.split(b",")
-        if len(fields) > 2 and fields[0].isdigit() and int(fields[0]) < 8 and fields[2].isdigit():
-            at = int(fields[2]) / 1e6
-            if at >= uptime_seconds - DAY_SECONDS:
-                found.append((at, text))
-    return found
 
 
 def summarise(messages, booted_at):

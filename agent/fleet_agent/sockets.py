@@ -7,7 +7,6 @@ network order until they are counted, ``remote`` is destination port, source and
 import _struct as struct
 import sys
 from _socket import AF_INET, AF_INET6, inet_ntop
-from collections import namedtuple
 
 from fleet_agent import netlink
 
@@ -32,8 +31,6 @@ CONNECTIONS = 0xFFF & ~(1 << LISTEN | 1 << CLOSE | 1 << TIME_WAIT)
 FLOOD = 2000  # TIME_WAIT
 PROC_LIMIT = 4 << 20  # about 27,000 sockets
 
-Listener = namedtuple("Listener", "protocol address port inode uid queue backlog")
-
 _BY_FAMILY = 20  # SOCK_DIAG_BY_FAMILY
 _PROTOCOLS = {"tcp": 6, "udp": 17}
 _MAPPED = b"\0" * 10 + b"\xff\xff"
@@ -41,6 +38,21 @@ _MAPPED = b"\0" * 10 + b"\xff\xff"
 _MESSAGE_BYTES = 88
 _CONNECTION = "=17xB2x2s34s16xI8xI"
 _LISTENER = "=17xB2x2s2x16s32xIIII"
+
+
+class Listener(object):
+    """A listening socket and its accept queue; ``protocol`` is tcp, tcp6, udp or udp6."""
+
+    __slots__ = ("address", "backlog", "inode", "port", "protocol", "queue", "uid")
+
+    def __init__(self, protocol, address, port, inode, uid, queue, backlog):
+        self.protocol = protocol
+        self.address = address
+        self.port = port
+        self.inode = inode
+        self.uid = uid
+        self.queue = queue
+        self.backlog = backlog
 
 
 def connections(host, time_wait=FLOOD):

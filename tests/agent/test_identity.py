@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import platform
 import time
 from pathlib import Path
@@ -61,16 +62,34 @@ def test_kinds_of_kernel_messages(text: str, kind: str | None) -> None:
     assert kernel_log.kind_of(text.encode()) == kind
 
 
-def test_only_the_kernels_own_recent_messages_count() -> None:
-    records = [
-        b"3,1,1000000,-;Buffer I/O error on dev old",
-        b"30,2,90000000000,-;systemd[1]: Buffer I/O error in a unit's name",
-        b"3,3,90000000000,-;Buffer I/O error on dev sdb",
-        b" SUBSYSTEM=block",
-        b"rubbish",
-        b"",
-    ]
-    assert kernel_log.recent(records, 90001.0) == [(90000.0, b"Buffer I/O error on dev sdb")]
+@pytest.mark.parametrize(
+    "log",
+    [
+        b"3,1,1000000,-;Buffer I/O error on dev old\n"
+        b"30,2,90000000000,-;systemd[1]: Buffer I/O error in a unit's name\n"
+        b"3,3,90000000000,-,caller=T9;Buffer I/O error on dev sdb\n SUBSYSTEM=block\n"
+        b"rubbish with Buffer I/O error",
+        b"ut <3>[    1.000000] Buffer I/O error on dev old\n"
+        b"<30>[90000.000000] systemd[1]: Buffer I/O error in a unit's name\n"
+        b"<3>[90000.000000][    T9] Buffer I/O error on dev sdb\n"
+        b"<6>[90000.500000] all is well\n<3>[ soon] Buffer I/O error without a time\n",
+    ],
+    ids=["records", "lines"],
+)
+def test_only_the_kernels_own_recent_messages_count(log: bytes) -> None:
+    found = kernel_log.recent(log, 90001.0, kernel_log.needles())
+    assert found == [(90000.0, b"Buffer I/O error on dev sdb")]
+
+
+@pytest.mark.skipif(not os.access("/dev/kmsg", os.R_OK), reason="the kernel's log is closed to this user")
+def test_both_ways_to_the_kernels_log_tell_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = kernel_log.read(Host()).splitlines()
+    monkeypatch.setattr(kernel_log, "_read_at_once", bytes)
+    records = kernel_log.read(Host()).splitlines()
+    parsed = [kernel_log.parse(line) for line in lines]
+    assert lines[-1].startswith(b"<")
+    assert records[-1].partition(b",")[0].isdigit()
+    assert next(one for one in parsed if one) in [kernel_log.parse(record) for record in records]
 
 
 def test_messages_are_counted_and_the_last_is_kept() -> None:

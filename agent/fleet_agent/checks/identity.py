@@ -3,9 +3,10 @@
 import os
 import time
 
-from fleet_agent import kernel_log
+from fleet_agent import kernel_log, libc
 
 STA_UNSYNC = 0x40  # adjtimex(2)
+TIMEX_BYTES = 512  # struct timex has 26 words
 HYPERVISORS = (
     ("vmware", "vmware"),
     ("virtualbox", "virtualbox"),
@@ -96,7 +97,8 @@ def _os_release(host):
 def _messages(section, uptime):
     if section.table.booted_at is None or uptime is None:
         return None
-    messages = kernel_log.recent(kernel_log.read_records(section.host), uptime)
+    log = kernel_log.read(section.host)
+    messages = kernel_log.recent(log, uptime, kernel_log.needles())
     return kernel_log.summarise(messages, section.table.booted_at)
 
 
@@ -107,15 +109,10 @@ def _memory(host):
 
 def _clock():
     """Whether the kernel's clock is disciplined, and its largest error, by adjtimex(2)."""
-    try:
-        import ctypes
-    except ImportError as fault:
-        raise FileNotFoundError(2, str(fault)) from fault
-    timex = (ctypes.c_long * 64)()  # struct timex is 26 longs, all zero asks and sets nothing
-    state = ctypes.CDLL(None, use_errno=True).adjtimex(timex)
-    if state < 0:
-        raise OSError(ctypes.get_errno(), "adjtimex")
-    return parse_timex(state, timex)
+    timex = libc.buffer(TIMEX_BYTES)  # all zero asks and sets nothing
+    state = libc.call("adjtimex", timex)
+    words = memoryview(timex).cast("B").cast("l")
+    return parse_timex(state, words)
 
 
 def parse_timex(state, timex):

@@ -111,7 +111,7 @@ def _oom(section):
     from fleet_agent import kernel_log
 
     uptime = float(section.host.read("/proc/uptime", 64).split()[0])
-    messages = kernel_log.recent(kernel_log.read_records(section.host), uptime)
+    messages = kernel_log.recent(kernel_log.read(section.host), uptime, kernel_log.OOM)
     return kernel_log.oom_kills(messages, section.table.booted_at or 0)[-OOM_RECORDS:]
 
 
