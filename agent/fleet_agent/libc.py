@@ -1,22 +1,26 @@
-"""System calls that Python has no function for, by the C library's own names."""
+"""System calls that Python has no function for, by the C library's own names.
+
+The ctypes package costs more to import than all it would do here, so this stands on what it is made of.
+"""
 
 import os
 
 
 def call(name, *arguments):
-    """What a function of the C library returns; OSError with its errno where that is negative.
+    """What a function of the C library returns, an int; OSError with its errno where that is negative.
 
-    FileNotFoundError says that this Python has no ctypes, or the library no such function.
+    Arguments are int, bytes or a ``buffer``. FileNotFoundError says that this Python cannot call C, or that
+    the library has no such function.
     """
     try:
-        import ctypes
+        import _ctypes
 
-        function = getattr(ctypes.CDLL(None, use_errno=True), name)
-    except (ImportError, AttributeError) as fault:
+        function = _function(_ctypes, name)
+    except (ImportError, AttributeError, OSError) as fault:
         raise FileNotFoundError(2, str(fault)) from fault
     result = function(*arguments)
     if result < 0:
-        code = ctypes.get_errno()
+        code = _ctypes.get_errno()
         raise OSError(code, os.strerror(code))
     return result
 
@@ -24,7 +28,26 @@ def call(name, *arguments):
 def buffer(size):
     """Writable bytes, all zero, to hand to ``call``; FileNotFoundError as there."""
     try:
-        from ctypes import create_string_buffer
+        from _ctypes import Array, _SimpleCData
     except ImportError as fault:
         raise FileNotFoundError(2, str(fault)) from fault
-    return create_string_buffer(size)
+
+    class Char(_SimpleCData):
+        _type_ = "c"
+
+    class Buffer(Array):
+        _type_ = Char
+        _length_ = size
+
+    return Buffer()
+
+
+def _function(ctypes, name):
+    class Int(ctypes._SimpleCData):
+        _type_ = "i"
+
+    class Function(ctypes.CFuncPtr):
+        _flags_ = ctypes.FUNCFLAG_CDECL | ctypes.FUNCFLAG_USE_ERRNO
+        _restype_ = Int
+
+    return Function(ctypes.dlsym(ctypes.dlopen(None, os.RTLD_NOW), name))
