@@ -19,7 +19,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench.databases import databases
+from bench.databases import Address, databases
 from fleet_collector import store
 from fleet_collector.findings.finding import Finding
 from fleet_collector.metrics import Sample
@@ -57,10 +57,12 @@ def main() -> None:
     Console().print(table)
 
 
-def _measure(address: AbstractContextManager[str], samples: int, hosts: int, metrics: int) -> dict[str, str]:
+def _measure(
+    address: AbstractContextManager[Address], samples: int, hosts: int, metrics: int
+) -> dict[str, str]:
     snapshot = _snapshot()
     nights = max(samples // (hosts * metrics), 3)
-    with address as url, store.connect(url) as database:
+    with address as opened, store.connect(opened.url) as database:
         first = _sweep(database, 0, hosts, metrics, snapshot)
         second = _sweep(database, 1, hosts, metrics, snapshot)
         _fill(database, nights, metrics * hosts)
@@ -77,7 +79,7 @@ def _measure(address: AbstractContextManager[str], samples: int, hosts: int, met
             "samples": f"{kept:,}",
             "bytes a sample": f"{(told.sample_bytes or 0) / kept:.1f}",
             "bytes a snapshot": f"{(told.snapshot_bytes or 0) / told.snapshots:,.0f}",
-            **_reading(url, hosts),
+            **_reading(opened.url, hosts),
         }
 
 

@@ -8,7 +8,7 @@ import os
 
 from fleet_agent import libc
 
-LOG_BYTES = 1 << 19  # the newest, about 8,000 lines
+LOG_BYTES = 1 << 18  # the newest, about 4,000 lines
 RECORDS_LIMIT = 20000
 RECORD_BYTES = 8192
 READ_ALL = 3  # SYSLOG_ACTION_READ_ALL

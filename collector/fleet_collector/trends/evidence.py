@@ -18,6 +18,9 @@ from fleet_collector.trends.resets import Indices
 from fleet_collector.trends.samples import Floats
 
 
+LEAST_MISFIT = 1e-12  # beyond the precision of the sums
+
+
 @dataclass(frozen=True)
 class Posterior:
     """Every explanation under every shape of noise (flat arrays): weight, end slope, coefficients.
@@ -66,13 +69,14 @@ def weigh(
     usable = np.isfinite(fits.r2)
     r2 = np.where(usable, np.clip(fits.r2 / rss[:, None], 0.0, 1.0), 0.0)
     terms = plan.lined + (plan.first >= 0) + (plan.second >= 0)
-    log_factor = 0.5 * (freedom - terms) * np.log1p(n) - 0.5 * freedom * np.log1p(n * (1.0 - r2))
+    misfit = np.maximum(1.0 - r2, LEAST_MISFIT)
+    log_factor = 0.5 * (freedom - terms) * np.log1p(n) - 0.5 * freedom * np.log1p(n * misfit)
     log_weight = np.where(usable, log_noise[:, None] + log_factor + plan.log_prior, -np.inf)
-    weight = np.exp(log_weight - log_weight.max())
-    weight /= weight.sum()
-    variance = rss[:, None] * (1.0 - r2) / np.maximum(freedom - terms, 1)
+    log_form = np.where(usable, log_noise[:, None] - 0.5 * freedom * np.log(misfit), -np.inf)
+    weight = _shares(log_weight).sum(axis=0) * _shares(log_form, axis=0)
+    variance = rss[:, None] * misfit / np.maximum(freedom - terms, 1)
     line_var = variance[:, plan.lined.argmax()] / gram[:, 1, 1]
-    cost = n * np.log(rss[:, None] * (1.0 - r2) + 1e-300) + terms * np.log(n) - 2.0 * plan.log_prior
+    cost = n * np.log(rss[:, None] * misfit) + terms * np.log(n) - 2.0 * plan.log_prior
     return Posterior(
         row=np.tile(np.arange(plan.kind.size), rss.size),
         weight=weight.ravel(),
@@ -84,6 +88,13 @@ def weigh(
         line_sd=float(np.sqrt(weight.sum(1) @ line_var)),
         cost=float(np.min(np.where(usable, cost, np.inf)[0])),
     )
+
+
+def _shares(log_weight: Floats, axis: int | None = None) -> Floats:
+    """Weights that sum to one along an axis (or over all), from their logarithms; 0 where none counts."""
+    most = log_weight.max(axis=axis, keepdims=True)
+    weight = np.exp(log_weight - np.where(np.isfinite(most), most, 0.0))
+    return np.asarray(weight / np.maximum(weight.sum(axis=axis, keepdims=True), LEAST_MISFIT))
 
 
 def _whitened_gram(apart: Floats, columns: Floats, p: int, forms: noise.Forms) -> tuple[Floats, Floats]:

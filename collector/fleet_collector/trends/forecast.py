@@ -8,7 +8,8 @@ import numpy as np
 
 from fleet_collector.trends.cycles import Cycle
 from fleet_collector.trends.growth import Growth, fitted
-from fleet_collector.trends.hypotheses import PACE
+from fleet_collector.trends.hypotheses import PACES
+from fleet_collector.trends.resets import Indices
 from fleet_collector.trends.samples import DAY_S, Floats
 from fleet_collector.trends.window import Window
 
@@ -109,16 +110,14 @@ def _paths(growth: Growth) -> tuple[Paths, list[Cycle]]:
     level = fit[-1] + taken[0] + slope * (1.0 - window.x[-1])
     if window.runs is not None and window.runs.resets == 1:
         level = level + taken[1]
-    first = shape.layout.first[posterior.row[rows]]
-    swift = first == shape.column.shape[1] - 1
-    bend = np.where(swift, 0.5 * PACE * np.exp(PACE) * posterior.first[rows], 0.0)
     # The line turns about the middle of the window: a steeper one also ends higher.
     off = QUANTILES * posterior.slope_sd[rows, None]
+    bend = _bends(growth, rows, off)
     peak_error = window.daily.error * UNRELATED if window.daily is not None else 0.0
     paths = Paths(
         level=((level[:, None] + 0.5 * off) * window.scale + window.centre + peak_error).ravel(),
         slope=((slope[:, None] + off) * window.scale / window.span_days).ravel(),
-        bend=np.repeat(bend * window.scale / window.span_days**2, QUANTILES.size),
+        bend=(bend * window.scale / window.span_days**2).ravel(),
         pace=np.zeros(off.size),
         weight=np.repeat(growth.share[rows], QUANTILES.size),
     ).with_exponentials()
@@ -130,6 +129,19 @@ def _paths(growth: Growth) -> tuple[Paths, list[Cycle]]:
         along = float(np.median(paths.slope)) * window.teeth.period_s / DAY_S
         cycles.append(replace(window.teeth, height=max(window.teeth.height - along, 0.0)))
     return paths, cycles
+
+
+def _bends(growth: Growth, rows: Indices, off: Floats) -> Floats:
+    """Half the second derivative at the end of each explanation, for each error of its slope.
+
+    Growth that accelerates is steeper at the end because it bends more, about the slope of the whole.
+    """
+    swift = growth.shape.layout.first[growth.posterior.row[rows]] - growth.shape.swift
+    pace = PACES[np.maximum(swift, 0)]
+    curve = 0.5 * pace * np.exp(pace)
+    with_slope = curve / (np.exp(pace) - np.expm1(pace) / pace)
+    bend = (curve * growth.posterior.first[rows])[:, None] + with_slope[:, None] * off
+    return np.where(swift[:, None] >= 0, bend, 0.0)
 
 
 def _height(cycles: list[Cycle], end: float, days: Floats) -> Floats:

@@ -23,7 +23,11 @@ CLEAR_SIGMAS = 2.5
 # outliers, and these may speak no louder than residuals of two and a half.
 OUTLIER_SIGMAS = 4.0
 CLIP_SIGMAS = 2.5
+# What fell at first at half the speed of its growth now (its turn is after a third of the window, were it a
+# parabola) has not accelerated: a decline that slows down looks like this.
+TURNED_SHARE = 0.5
 LOGISTIC_PER_SIGMA = 1.702  # the logistic curve nearest to the normal distribution's (Camilli 1994)
+LEAST_BENDS = 4  # fewer leave nothing to move
 HOPELESS = 0.02  # below this under white noise, which flatters growth most, nothing more is asked
 
 
@@ -59,9 +63,23 @@ def judge(window: Window) -> Growth:
     if growth.probability < HOPELESS:
         return growth
     y = tamed(window, shape, white)
+    shape = shape if toothed else _closer(growth)
     forms = noise.OF_TEETH if toothed else noise.ALL
     last = weigh(window.x, y, window.nuisance, shape, window.floor, window.apart, forms)
     return _growth(last, shape, window, y)
+
+
+def _closer(growth: Growth) -> Shapes:
+    """The shapes with three bends close together about the likeliest, in place of the two least likely."""
+    shape, bends = growth.shape, growth.shape.bends
+    bend = shape.layout.first[growth.posterior.row] - shape.steps
+    late = (bend >= 0) & (bend < bends.size)
+    share = np.bincount(bend[late], weights=growth.share[late], minlength=bends.size)
+    if bends.size < LEAST_BENDS or share.sum() < HOPELESS:
+        return shape
+    kept = bends[np.argsort(-share, kind="stable")[: bends.size - 2]]
+    beside = kept[0] + np.array([-1.0, 1.0]) * (bends[1] - bends[0]) / 3.0
+    return shapes(growth.window.x, shape.place[: shape.steps], bends=np.sort(np.append(kept, beside)))
 
 
 def _white(window: Window, shape: Shapes, y: Floats) -> Posterior:
@@ -89,7 +107,9 @@ def _growth(posterior: Posterior, shape: Shapes, window: Window, y: Floats) -> G
     material = (posterior.slope - MATERIAL_SHARE * window.level / during) / sd
     clear = posterior.slope / sd - CLEAR_SIGMAS
     sure = 1.0 / (1.0 + np.exp(-LOGISTIC_PER_SIGMA * np.clip(np.minimum(material, clear), -40.0, 40.0)))
-    share = posterior.weight * np.where(posterior.slope > 0.0, sure, 0.0)
+    at_start = posterior.line + posterior.first
+    turned = (plan.first[posterior.row] >= shape.swift) & (at_start < -TURNED_SHARE * posterior.slope)
+    share = posterior.weight * np.where((posterior.slope > 0.0) & ~turned, sure, 0.0)
     return Growth(float(min(share.sum(), 1.0)), share, posterior, shape, window, y)
 
 

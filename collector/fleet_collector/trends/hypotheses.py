@@ -42,7 +42,8 @@ MOST_STEPS = 20
 BENDS = np.linspace(0.1, 0.75, 8)
 LEAST_BESIDE_BEND = 4  # samples on either side
 MEMORIES = np.array([1 / 24, 1 / 12, 1 / 7, 1 / 4])  # of a warm-up, as parts of the window
-PACE = 2.0  # of growth that accelerates: it is seven times as fast at the end of the window as at its start
+# Of growth that accelerates: e to that power times as fast at the end of the window as at its start.
+PACES = np.array([0.5, 1.5, 3.0])
 NONE = -1  # index of the column that is not there (the evidence appends an empty one)
 
 
@@ -60,7 +61,7 @@ class Layout:
 @lru_cache(maxsize=128)
 def layout(steps: int, bends: int, kinds: tuple[str, ...] = KINDS) -> Layout:
     """All explanations for a number of steps and of bends (columns in the order of `shapes`)."""
-    sizes = (steps, bends, bends, bends * (bends - 1) // 2, MEMORIES.size, 1)
+    sizes = (steps, bends, bends, bends * (bends - 1) // 2, MEMORIES.size, PACES.size)
     step, late, early, ramp, memory, swift = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
     none = np.array([NONE])
     pairs = step[np.array(np.triu_indices(steps, 1))]
@@ -105,7 +106,13 @@ class Shapes:
     end_slope: Floats
     place: Floats
     steps: int
+    bends: Floats
     layout: Layout
+
+    @property
+    def swift(self) -> int:
+        """The first column of growth that accelerates."""
+        return self.column.shape[1] - PACES.size
 
 
 def step_places(x: Floats, y: Floats) -> Floats:
@@ -124,10 +131,9 @@ def step_places(x: Floats, y: Floats) -> Floats:
     return middle[np.sort(np.argsort(-contrast, kind="stable")[:MOST_STEPS])]
 
 
-def shapes(x: Floats, steps: Floats, kinds: tuple[str, ...] = KINDS) -> Shapes:
-    """All shapes for samples at `x` (0..1, ascending), with steps at given places."""
-    usable = (x[-LEAST_BESIDE_BEND] >= BENDS) & (x[LEAST_BESIDE_BEND - 1] <= BENDS)
-    bends = BENDS[usable]
+def shapes(x: Floats, steps: Floats, kinds: tuple[str, ...] = KINDS, bends: Floats = BENDS) -> Shapes:
+    """All shapes for samples at `x` (0..1, ascending), with steps and bends at given places."""
+    bends = bends[(x[-LEAST_BESIDE_BEND] >= bends) & (x[LEAST_BESIDE_BEND - 1] <= bends)]
     when = x[:, None]
     late = np.maximum(when - bends, 0.0)
     one, two = np.triu_indices(bends.size, 1)
@@ -137,15 +143,15 @@ def shapes(x: Floats, steps: Floats, kinds: tuple[str, ...] = KINDS) -> Shapes:
         when - late,
         late[:, one] - late[:, two],
         1.0 - np.exp(-when / MEMORIES),
-        np.expm1(PACE * when) / PACE,
+        np.expm1(PACES * when) / PACES,
     )
-    place = np.concatenate((steps, bends, bends, bends[two], np.zeros(MEMORIES.size + 1)))
+    place = np.concatenate((steps, bends, bends, bends[two], np.zeros(MEMORIES.size + PACES.size)))
     end_slope = np.concatenate(
         (
             np.zeros(steps.size),
             np.ones(bends.size),
             np.zeros(bends.size + one.size + MEMORIES.size),
-            [np.exp(PACE)],
+            np.exp(PACES),
         )
     )
-    return Shapes(np.hstack(blocks), end_slope, place, steps.size, layout(steps.size, bends.size, kinds))
+    return Shapes(np.hstack(blocks), end_slope, place, steps.size, bends, layout(steps.size, bends.size, kinds))

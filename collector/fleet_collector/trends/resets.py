@@ -42,7 +42,8 @@ class Runs:
 def find_falls(x: Floats, y: Floats) -> Indices:
     """Indices of the samples just after a fall that neither undoes a jump nor is undone by one."""
     diff, gap = np.diff(y), np.diff(x)
-    usual = 1.4826 * float(np.median(np.abs(diff - np.median(diff))))
+    beyond = diff - gap * np.median(diff / gap)
+    usual = 1.4826 * float(np.median(beyond[beyond >= 0.0]))
     low, high = np.quantile(y, (0.02, 0.98))
     least = max(FALL_SIGMAS * usual, FALL_SHARE_OF_RANGE * float(high - low))
     fall = diff < -least
