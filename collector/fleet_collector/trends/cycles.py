@@ -27,6 +27,11 @@ class Daily:
     profile: Floats
     error: float = 0.0
 
+    @property
+    def step_days(self) -> float:
+        """How far apart the hours of the profile are."""
+        return 1.0 / self.profile.size
+
     def at(self, at: Floats) -> Floats:
         """Height above the line."""
         return hats(at / DAY_S % 1.0 * self.profile.size, self.profile.size, periodic=True) @ self.profile

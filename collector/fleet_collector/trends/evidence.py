@@ -4,6 +4,11 @@ Every explanation is a linear model; its evidence over the level alone is the Ba
 Zellner's g-prior with unit information (Liang et al., JASA 103 (2008), 410-423, eq. 6), taken under
 several shapes of noise whose own evidence is the restricted likelihood. Nothing is tested at a
 fixed level: what explains nearly as well keeps its share.
+
+The g-prior holds a slope many standard errors from zero for unlikely, and so takes a part of what
+is explained (1/n of all variance) for noise. Among explanations this is welcome caution: no series is
+exactly what an explanation says. Among shapes of noise it would favour those that make the slope less
+sure, and widen every interval; under one explanation they are weighed by what it leaves alone.
 """
 
 from __future__ import annotations
@@ -16,7 +21,6 @@ from fleet_collector.trends import noise
 from fleet_collector.trends.hypotheses import Shapes
 from fleet_collector.trends.resets import Indices
 from fleet_collector.trends.samples import Floats
-
 
 LEAST_MISFIT = 1e-12  # beyond the precision of the sums
 
@@ -71,9 +75,9 @@ def weigh(
     terms = plan.lined + (plan.first >= 0) + (plan.second >= 0)
     misfit = np.maximum(1.0 - r2, LEAST_MISFIT)
     log_factor = 0.5 * (freedom - terms) * np.log1p(n) - 0.5 * freedom * np.log1p(n * misfit)
-    log_weight = np.where(usable, log_noise[:, None] + log_factor + plan.log_prior, -np.inf)
-    log_form = np.where(usable, log_noise[:, None] - 0.5 * freedom * np.log(misfit), -np.inf)
-    weight = _shares(log_weight).sum(axis=0) * _shares(log_form, axis=0)
+    log_prior = np.where(usable, log_noise[:, None] + plan.log_prior, -np.inf)
+    explained = _shares(log_prior + log_factor).sum(axis=0)
+    weight = explained * _shares(log_prior - 0.5 * freedom * np.log(misfit), axis=0)
     variance = rss[:, None] * misfit / np.maximum(freedom - terms, 1)
     line_var = variance[:, plan.lined.argmax()] / gram[:, 1, 1]
     cost = n * np.log(rss[:, None] * misfit) + terms * np.log(n) - 2.0 * plan.log_prior

@@ -74,7 +74,7 @@ def forecast(growth: Growth, limit: float) -> tuple[float, float, float | None] 
     window = growth.window
     paths, cycles = _paths(growth)
     if not cycles:
-        return _interval(paths.days_to(limit), paths.weight)
+        return _interval(*_between_samples(paths.days_to(limit), paths.weight, window.step_days))
     ahead = np.linspace(0.0, _repeat_days(window), LOOKS_AHEAD)
     earliest = paths.days_to(limit - float(_height(cycles, window.end, ahead).max()))
     start = np.where(np.isfinite(earliest), earliest, 0.0)
@@ -84,12 +84,18 @@ def forecast(growth: Growth, limit: float) -> tuple[float, float, float | None] 
     days = np.where(reached.any(axis=1), first, np.maximum(paths.days_to(limit), start))
     days = np.where(np.isfinite(earliest), days, np.inf)
     if window.teeth is None:
-        between = float(ahead[1])  # when the cycle is looked at is how exactly its peak is known
-        early = np.maximum(days - between, 0.0)
-        return _interval(np.concatenate((early, days, days + between)), np.tile(paths.weight, 3))
+        seen_every = max(window.step_days, float(ahead[1]), window.daily.step_days if window.daily else 0.0)
+        return _interval(*_between_samples(days, paths.weight, seen_every))
     # Teeth keep no exact time: any one of a period after the earliest may be the first to reach the limit.
     period = window.teeth.period_s / DAY_S
-    return _interval(np.concatenate((earliest, days, earliest + period)), np.tile(paths.weight, 3))
+    days = np.concatenate((earliest, days, earliest + period))
+    return _interval(*_between_samples(days, np.tile(paths.weight, 3), window.step_days))
+
+
+def _between_samples(days: Floats, weight: Floats, step: float) -> tuple[Floats, Floats]:
+    """What comes to pass between two looks may do so at any time between them."""
+    off = np.where(days > 0.0, step, 0.0)
+    return np.concatenate((np.maximum(days - off, 0.0), days, days + off)), np.tile(weight, 3)
 
 
 def _repeat_days(window: Window) -> float:

@@ -112,7 +112,7 @@ class Shapes:
     @property
     def swift(self) -> int:
         """The first column of growth that accelerates."""
-        return self.column.shape[1] - PACES.size
+        return int(self.column.shape[1] - PACES.size)
 
 
 def step_places(x: Floats, y: Floats) -> Floats:
@@ -154,4 +154,6 @@ def shapes(x: Floats, steps: Floats, kinds: tuple[str, ...] = KINDS, bends: Floa
             np.exp(PACES),
         )
     )
-    return Shapes(np.hstack(blocks), end_slope, place, steps.size, bends, layout(steps.size, bends.size, kinds))
+    return Shapes(
+        np.hstack(blocks), end_slope, place, steps.size, bends, layout(steps.size, bends.size, kinds)
+    )

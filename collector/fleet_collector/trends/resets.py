@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet_collector.trends.samples import Floats
+from fleet_collector.trends.samples import DAY_S, Floats
 
 Indices = NDArray[np.intp]
 
@@ -21,6 +21,9 @@ JUMP_SHARE_OF_FALL = 0.5
 # falls are steps down and no resets.
 RISE_SHARE_OF_FALL = 0.5
 EXPLAINED_SHARE = 0.5
+# A run longer than this many usual ones has a reset that nobody saw; under three resets none is usual.
+LONG_RUN = 1.5
+LEAST_RESETS_TO_COMPARE = 3
 # The present run is above the earlier peaks when it exceeds them by a fifth of a fall.
 ABOVE_SHARE_OF_FALL = 0.2
 
@@ -42,8 +45,9 @@ class Runs:
 def find_falls(x: Floats, y: Floats) -> Indices:
     """Indices of the samples just after a fall that neither undoes a jump nor is undone by one."""
     diff, gap = np.diff(y), np.diff(x)
-    beyond = diff - gap * np.median(diff / gap)
-    usual = 1.4826 * float(np.median(beyond[beyond >= 0.0]))
+    beyond = diff - gap * np.median(diff) / max(float(np.median(gap)), 1.0 / DAY_S)  # than it usually grows
+    # Falls are all on one side, and may be many where a run is a few samples long: the other side is noise.
+    usual = 1.4826 * float(np.median(beyond[beyond >= min(0.0, float(beyond.max()))]))
     low, high = np.quantile(y, (0.02, 0.98))
     least = max(FALL_SIGMAS * usual, FALL_SHARE_OF_RANGE * float(high - low))
     fall = diff < -least
@@ -66,10 +70,14 @@ def find_runs(x: Floats, y: Floats) -> Runs | None:
     count = np.bincount(run)
     inside_x = x - (np.bincount(run, weights=x) / count)[run]
     inside_y = y - (np.bincount(run, weights=y) / count)[run]
+    last = np.concatenate((falls - 1, [y.size - 1]))
+    length = x[last] - x[first]
+    if falls.size >= LEAST_RESETS_TO_COMPARE:
+        whole = (length <= LONG_RUN * np.median(length))[run]
+        inside_x, inside_y = inside_x[whole], inside_y[whole]
     slope = float(inside_x @ inside_y) / max(float(inside_x @ inside_x), 1e-300)
     left = inside_y - slope * inside_x
-    last = np.concatenate((falls - 1, [y.size - 1]))
-    rise = slope * (x[last] - x[first])
+    rise = slope * length
     fall = float(np.median(y[falls - 1] - y[falls]))
     usual_rise = float(np.median(rise[1:-1])) if rise.size > 2 else float(np.max(rise))
     unexplained = float(left @ left) / max(float(inside_y @ inside_y), 1e-300)

@@ -23,13 +23,15 @@ MOST_FINE_BINS = 400
 class Window:
     """What the explanations are fitted to.
 
-    `x` runs from 0 to 1 over `span_days` from `start` (epoch seconds); `y` is (value - centre) / scale;
+    `x` runs from 0 to 1 over `span_days` from `start` (epoch seconds), of samples that are usually
+    `step_days` apart; `y` is (value - centre) / scale;
     `level` is how far from zero the values are and `floor` the variance of rounding, both in units of
     `scale`. The nuisance columns belong to every explanation: ones, then those of `cycles` without height.
     """
 
     start: float
     span_days: float
+    step_days: float
     x: Floats
     y: Floats
     centre: float
@@ -98,7 +100,9 @@ def _daily(samples: Samples) -> Daily | None:
     if rate <= 1.25 * FINE_BINS_A_DAY:
         return find_daily(samples.at, samples.value)
     width = DAY_S * max(1.0 / FINE_BINS_A_DAY, samples.span_days / MOST_FINE_BINS)
-    offset, value = midmeans((samples.at / width).astype(np.intp), samples.at - samples.at[0], samples.value)
+    offset, value = midmeans(
+        (samples.at / width + 0.5).astype(np.intp), samples.at - samples.at[0], samples.value
+    )
     return find_daily(samples.at[0] + offset, value)
 
 
@@ -147,6 +151,7 @@ def _scaled(
     return Window(
         start=float(samples.at[0]),
         span_days=samples.span_days,
+        step_days=float(np.median(np.diff(samples.days))),
         x=x,
         y=(value - centre) / scale,
         centre=centre,
