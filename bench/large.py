@@ -18,7 +18,7 @@ import numpy as np
 import sqlalchemy
 
 from bench.databases import Address, settle
-from bench.nights import DAY_MS, KINDS, TONIGHT, sweep
+from bench.nights import DAY_MS, KINDS, TONIGHT, Floats, sweep
 from fleet_cli.histories import GLANCE
 from fleet_collector import store
 
@@ -114,7 +114,7 @@ def _make_points(database: store.Database, each: int) -> None:
     rows = [
         (number, place, TONIGHT - round((DAYS - day) * DAY_MS), value)
         for number, (_, kind) in enumerate(KINDS)
-        for place, (day, value) in enumerate(zip(days.tolist(), kind(rng, days).tolist(), strict=True))
+        for place, (day, value) in enumerate(zip(days.tolist(), _ends_at_one(kind(rng, days)), strict=True))
     ]
     columns = {"kind": "INTEGER", "place": "INTEGER", "at": "BIGINT", "value": "DOUBLE PRECISION"}
     table = sqlalchemy.table("point", *map(sqlalchemy.column, columns))
@@ -122,6 +122,11 @@ def _make_points(database: store.Database, each: int) -> None:
         definition = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         connection.exec_driver_sql(f"CREATE TABLE point ({definition}, PRIMARY KEY (kind, place))")
         connection.execute(table.insert(), [dict(zip(columns, row, strict=True)) for row in rows])
+
+
+def _ends_at_one(values: Floats) -> list[float]:
+    """As tonight's sweep goes on."""
+    return list((values - values[-1] + 1.0).tolist())
 
 
 def _lay_down(database: store.Database, numbers: list[int], chosen: str) -> None:
@@ -140,9 +145,10 @@ def _lay_down(database: store.Database, numbers: list[int], chosen: str) -> None
         )
     for first in range(0, len(numbers), 2_000):
         some = numbers[first : first + 2_000]
+        statement = sqlalchemy.text(
+            "INSERT INTO sample SELECT series.id, point.at, point.value "
+            f"FROM series JOIN point ON point.kind = series.id % {len(KINDS)} "
+            f"WHERE series.id BETWEEN {some[0]} AND {some[-1]} AND {chosen} ORDER BY series.id, point.at"
+        )
         with database.writing() as connection:
-            connection.exec_driver_sql(
-                "INSERT INTO sample SELECT series.id, point.at, point.value "
-                f"FROM series JOIN point ON point.kind = series.id % {len(KINDS)} "
-                f"WHERE series.id BETWEEN {some[0]} AND {some[-1]} AND {chosen} ORDER BY series.id, point.at"
-            )
+            connection.execute(statement)
