@@ -72,9 +72,8 @@ def find_runs(x: Floats, y: Floats) -> Runs | None:
     inside_y = y - (np.bincount(run, weights=y) / count)[run]
     last = np.concatenate((falls - 1, [y.size - 1]))
     length = x[last] - x[first]
-    if falls.size >= LEAST_RESETS_TO_COMPARE:
-        whole = (length <= LONG_RUN * np.median(length))[run]
-        inside_x, inside_y = inside_x[whole], inside_y[whole]
+    seen = whole(x, first)[run]
+    inside_x, inside_y = inside_x[seen], inside_y[seen]
     slope = float(inside_x @ inside_y) / max(float(inside_x @ inside_x), 1e-300)
     left = inside_y - slope * inside_x
     rise = slope * length
@@ -84,6 +83,14 @@ def find_runs(x: Floats, y: Floats) -> Runs | None:
     if usual_rise < RISE_SHARE_OF_FALL * fall or unexplained > 1.0 - EXPLAINED_SHARE:
         return None
     return Runs(first, fall, slope)
+
+
+def whole(x: Floats, first: Indices) -> NDArray[np.bool_]:
+    """For each run whether it is no longer than usual, and so has no reset inside that nobody saw."""
+    length = x[np.append(first[1:], x.size) - 1] - x[first]
+    if first.size <= LEAST_RESETS_TO_COMPARE:
+        return np.ones(first.size, dtype=bool)
+    return np.asarray(length <= LONG_RUN * np.median(length))
 
 
 def run_of(first: Indices, n: int) -> Indices:

@@ -109,15 +109,17 @@ def _daily(samples: Samples) -> Daily | None:
 def _toothed(samples: Samples, runs: Runs) -> Window:
     """The nuisance is one tooth to each run, so that the line is that of the troughs.
 
-    The first run is left out: nobody saw where it began.
+    The first run is left out: nobody saw where it began. So is a run with a reset that nobody saw.
     """
     edge = resets.reset_times(samples.at, runs)
     period = float(np.median(np.diff(edge)))
     known = int(runs.first[1])
     phase = resets.phases(samples.days, runs)[known:]
     tooth = resets.run_of(runs.first, samples.at.size)[known:] - 1
+    whole = resets.whole(samples.days, runs.first)[tooth + 1]
     samples = samples.since(float(samples.at[known]))
-    x, value = samples.days / samples.span_days, samples.value
+    x, value = (samples.days / samples.span_days)[whole], samples.value[whole]
+    phase, tooth = phase[whole], tooth[whole]
     if x.size > MOST_UNBINNED:
         group = tooth * BINS_PER_TOOTH + np.minimum(
             (phase * BINS_PER_TOOTH).astype(np.intp), BINS_PER_TOOTH - 1
