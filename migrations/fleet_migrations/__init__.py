@@ -1,7 +1,7 @@
 """The database's form and how it came about: alembic versions, applied under a lock.
 
-``HEAD`` is the version this program works with. A database that is at it costs one query and never loads
-alembic, so that starting stays quick.
+``HEAD`` is the version this program works with. A database that is at it costs one query, and an empty one
+gets today's tables at once: alembic, slow to load, works only where there is something to change.
 """
 
 from __future__ import annotations
@@ -33,11 +33,13 @@ def upgrade(engine: Engine) -> bool:
             return False
     with engine.connect() as connection:
         _lock(connection)
-        behind = _version(connection) != HEAD
-        if behind:
+        version = _version(connection)
+        if version is None:
+            _create(connection)
+        elif version != HEAD:
             _apply(connection)
         connection.commit()
-    return behind
+    return version != HEAD
 
 
 def _version(connection: Connection) -> str | None:
@@ -75,7 +77,20 @@ def _lock(connection: Connection) -> None:
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
 
 
+def _create(connection: Connection) -> None:
+    """Make all tables of an empty database, as the versions would one after another."""
+    from sqlalchemy import Column, MetaData, String, Table, insert
+
+    from fleet_collector import tables
+
+    tables.Table.metadata.create_all(connection)
+    version = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
+    version.create(connection, checkfirst=True)  # it is there, empty, after a downgrade
+    connection.execute(insert(version).values(version_num=HEAD))
+
+
 def _apply(connection: Connection) -> None:
+    """Run the versions that a database lacks."""
     from pathlib import Path
 
     from alembic import command

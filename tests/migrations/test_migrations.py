@@ -46,15 +46,23 @@ def form(connection: Connection) -> dict[str, Any]:
 
 def test_the_migrated_form_is_that_of_the_models(address: str) -> None:
     with store.connect(address) as database, database.engine.connect() as connection:
+        created = form(connection)
+        command.downgrade(config(connection), "base")
+        fleet_migrations._apply(connection)
         options = {"compare_type": True, "version_table": fleet_migrations.VERSION_TABLE}
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, Table.metadata) == []
-        migrated = form(connection)
-        Table.metadata.drop_all(connection)
-        Table.metadata.create_all(connection)
-        assert form(connection) == migrated
-        assert migrated.keys() == Table.metadata.tables.keys()
+        assert form(connection) == created
+        assert created.keys() == Table.metadata.tables.keys()
         connection.rollback()
+
+
+def test_a_new_database_does_not_load_alembic(address: str) -> None:
+    program = """
+with store.connect(sys.argv[1]) as database:
+    print(store.host_names(database), "alembic" in sys.modules)
+"""
+    assert finish([child(program, address)]) == ["[] False\n"]
 
 
 def test_the_newest_version_is_the_one_the_program_knows() -> None:
