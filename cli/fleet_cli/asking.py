@@ -9,7 +9,7 @@ from functools import lru_cache
 from fleet_cli.settings import Settings
 from fleet_collector.bundle import Request
 from fleet_collector.inventory import Target
-from fleet_collector.sweep import Rules
+from fleet_collector.rules import Rules
 
 _LOG_ROOTS = Request(nonce="").log_roots
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 import typer
 
-from fleet_collector import inventory, store
+from fleet_collector import store
 from fleet_collector.errors import UsageError
 from fleet_collector.store import Database, ScanSummary
 from fleet_collector.wording import plain
@@ -37,6 +37,8 @@ def _named(word: str, known: list[str]) -> list[str]:
     if "*" in word or "?" in word:
         matching = [name for name in known if fnmatchcase(name, word)]
     else:
+        from fleet_collector import inventory
+
         meant = [target.name for target in inventory.read([word], sys.stdin.buffer)]
         scanned = set(known)
         matching = [name for name in meant if name in scanned]

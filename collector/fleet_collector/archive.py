@@ -12,9 +12,9 @@ from fleet_collector.findings.judge import judge
 from fleet_collector.findings.past import Past
 from fleet_collector.findings.subject import Subject
 from fleet_collector.record import Record
+from fleet_collector.rules import Rules
 from fleet_collector.snapshot import Snapshot
 from fleet_collector.store import Database, ScanSummary
-from fleet_collector.sweep import Rules
 
 
 def record(database: Database, scan: ScanSummary) -> Record:

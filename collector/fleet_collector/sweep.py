@@ -6,34 +6,23 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fleet_collector import scan, store
-from fleet_collector.bundle import Request
-from fleet_collector.findings.expected import Expected
 from fleet_collector.findings.judge import judge
 from fleet_collector.findings.past import Past
 from fleet_collector.findings.subject import Subject
-from fleet_collector.findings.thresholds import Thresholds
 from fleet_collector.inventory import Target
 from fleet_collector.limits import Limits
 from fleet_collector.metrics import measure
 from fleet_collector.record import Record
+from fleet_collector.rules import Rules
 from fleet_collector.transport import Program, Ssh, SshOptions
 from fleet_collector.workers import processes_for, sweep_processes
 
 TICK_SECONDS = 1.0
 GATHER_SECONDS = 0.1  # a thread is called for what finishes meanwhile, not for each host
 AT_ONCE = 64  # outcomes judged and stored in one go
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rules:
-    """What is asked of a host and what it is judged by; hosts of the same groups share one."""
-
-    request: Request
-    thresholds: Thresholds = field(default_factory=Thresholds)
-    expected: Expected = field(default_factory=Expected)
 
 
 @dataclass(frozen=True, kw_only=True)

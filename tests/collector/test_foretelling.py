@@ -15,9 +15,9 @@ from fleet_collector.findings.subject import Subject
 from fleet_collector.foretelling import foretell
 from fleet_collector.metrics import measure
 from fleet_collector.record import Record
+from fleet_collector.rules import Rules
 from fleet_collector.snapshot import Snapshot
 from fleet_collector.snapshot.logs import LogFile, Logs
-from fleet_collector.sweep import Rules
 from tests.collector import hosts
 from tests.collector.hosts import but
 from tests.collector.nights import DAY_MS, GIB, LAST, keep, level, line, volume

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import TypeVar
 
 import msgspec
@@ -20,8 +21,6 @@ LARGEST_SNAPSHOT_BYTES = 64 * 1024 * 1024
 T = TypeVar("T")
 
 _JSON = msgspec.json.Encoder()
-_SNAPSHOT = msgspec.json.Decoder(Snapshot)
-_GLIMPSE = msgspec.json.Decoder(Glimpse)
 
 
 class Parcel(Struct, frozen=True, array_like=True):
@@ -93,12 +92,23 @@ def _plain(text: str) -> str:
 
 def unpack_snapshot(content: bytes) -> Snapshot:
     """Return a stored snapshot, also one of an older form; raise SnapshotError if it cannot be read."""
-    return _unpack(content, _SNAPSHOT)
+    return _unpack(content, _snapshots())
 
 
 def unpack_glimpse(content: bytes) -> Glimpse:
     """Return a stored glimpse; raise SnapshotError if it cannot be read."""
-    return _unpack(content, _GLIMPSE)
+    return _unpack(content, _glimpses())
+
+
+# Decoders are made when they are first needed: that of snapshots takes longer than most queries.
+@cache
+def _snapshots() -> msgspec.json.Decoder[Snapshot]:
+    return msgspec.json.Decoder(Snapshot)
+
+
+@cache
+def _glimpses() -> msgspec.json.Decoder[Glimpse]:
+    return msgspec.json.Decoder(Glimpse)
 
 
 def _unpack(content: bytes, decoder: msgspec.json.Decoder[T]) -> T:
