@@ -1,0 +1,46 @@
+"""What commands load that only read the database: nothing that they do not need, for a start to stay quick."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.program import Program
+
+# What only sweeps, changes of the database's form, plots and files of hosts are for.
+NOT_TO_READ = {"asyncssh", "cryptography", "alembic", "plotext", "ClusterShell", "uvloop", "scipy"}
+
+
+@pytest.mark.parametrize(
+    ("words", "not_needed"),
+    [
+        (("hosts",), NOT_TO_READ | {"numpy"}),
+        (("show", "web1"), NOT_TO_READ | {"numpy"}),
+        (("diff", "web1"), NOT_TO_READ | {"numpy"}),
+        (("db", "stats"), NOT_TO_READ | {"numpy"}),
+        (("history", "web1"), NOT_TO_READ),
+        (("trends",), NOT_TO_READ - {"ClusterShell"}),
+        (("why",), NOT_TO_READ - {"ClusterShell"}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_reading_loads_no_more_than_it_needs(
+    program: Program, database: Path, words: tuple[str, ...], not_needed: set[str]
+) -> None:
+    code = (
+        "import sys; sys.argv = ['fleet', *sys.argv[1:]]\n"
+        "from fleet_cli.main import run\n"
+        "try: run()\n"
+        "except SystemExit: print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, *words, "--db", str(database)]
+    done = subprocess.run(
+        command, env=program.environment, cwd=program.home, capture_output=True, text=True, check=True
+    )
+    assert done.stdout
+    loaded = set(done.stderr.split())
+    assert "sqlalchemy" in loaded
+    assert not loaded & not_needed
