@@ -5,10 +5,12 @@ Zellner's g-prior with unit information (Liang et al., JASA 103 (2008), 410-423,
 several shapes of noise whose own evidence is the restricted likelihood. Nothing is tested at a
 fixed level: what explains nearly as well keeps its share.
 
-The g-prior holds a slope many standard errors from zero for unlikely, and so takes a part of what
-is explained (1/n of all variance) for noise. Among explanations this is welcome caution: no series is
-exactly what an explanation says. Among shapes of noise it would favour those that make the slope less
-sure, and widen every interval; under one explanation they are weighed by what it leaves alone.
+The g-prior holds a slope many standard errors from zero for unlikely, and so takes a part of what is
+explained (1/n of all variance) for noise. On whether there is growth at all this is welcome caution: no
+series is exactly what an explanation says. On how fast it grows it is not: a line would stand for what is
+bent, and shapes of noise that make the slope less sure would be preferred. There the evidence is sharp:
+what an explanation leaves alone but for little, at the price of its terms (Schwarz, Annals of Statistics 6
+(1978), 461-464).
 """
 
 from __future__ import annotations
@@ -23,18 +25,21 @@ from fleet_collector.trends.resets import Indices
 from fleet_collector.trends.samples import Floats
 
 LEAST_MISFIT = 1e-12  # beyond the precision of the sums
+ODDITY = 0.02  # of the spread of the values: so far off any explanation may be, besides noise
 
 
 @dataclass(frozen=True)
 class Posterior:
-    """Every explanation under every shape of noise (flat arrays): weight, end slope, coefficients.
+    """Every explanation under every shape of noise (flat arrays): weights, end slope, coefficients.
 
-    `row` is the explanation's number in the layout. Slopes are per window. `line_sd` is the standard
-    error a line through these samples has; `cost` is the Bayesian information criterion of the best.
+    `row` is the explanation's number in the layout; `weight` is the cautious one, `sharp` the other. Slopes
+    are per window. `line_sd` is the standard error a line through these samples has; `cost` is the Bayesian
+    information criterion of the best.
     """
 
     row: Indices
     weight: Floats
+    sharp: Floats
     slope: Floats
     slope_sd: Floats
     line: Floats
@@ -74,16 +79,17 @@ def weigh(
     r2 = np.where(usable, np.clip(fits.r2 / rss[:, None], 0.0, 1.0), 0.0)
     terms = plan.lined + (plan.first >= 0) + (plan.second >= 0)
     misfit = np.maximum(1.0 - r2, LEAST_MISFIT)
-    log_factor = 0.5 * (freedom - terms) * np.log1p(n) - 0.5 * freedom * np.log1p(n * misfit)
     log_prior = np.where(usable, log_noise[:, None] + plan.log_prior, -np.inf)
-    explained = _shares(log_prior + log_factor).sum(axis=0)
-    weight = explained * _shares(log_prior - 0.5 * freedom * np.log(misfit), axis=0)
+    cautious = 0.5 * (freedom - terms) * np.log1p(n) - 0.5 * freedom * np.log1p(n * misfit)
+    log_sharp = log_prior - 0.5 * terms * np.log1p(n) - 0.5 * freedom * np.log(misfit + ODDITY**2)
+    weight = _shares(log_prior + cautious).sum(axis=0) * _shares(log_sharp, axis=0)
     variance = rss[:, None] * misfit / np.maximum(freedom - terms, 1)
     line_var = variance[:, plan.lined.argmax()] / gram[:, 1, 1]
     cost = n * np.log(rss[:, None] * misfit) + terms * np.log(n) - 2.0 * plan.log_prior
     return Posterior(
         row=np.tile(np.arange(plan.kind.size), rss.size),
         weight=weight.ravel(),
+        sharp=_shares(log_sharp).ravel(),
         slope=np.where(usable, fits.slope, 0.0).ravel(),
         slope_sd=np.sqrt(np.where(usable, np.maximum(fits.slope_var, 0.0) * variance, 0.0)).ravel(),
         line=np.where(usable, fits.line, 0.0).ravel(),

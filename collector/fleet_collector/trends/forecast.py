@@ -108,8 +108,8 @@ def _repeat_days(window: Window) -> float:
 def _paths(growth: Growth) -> tuple[Paths, list[Cycle]]:
     """The likeliest growing explanations, each with nine slopes, and the cycles on top of them."""
     posterior, shape, window = growth.posterior, growth.shape, growth.window
-    rows = np.argsort(-growth.share, kind="stable")[:MOST_EXPLANATIONS]
-    rows = rows[growth.share[rows] > 0.0]
+    rows = np.argsort(-growth.pace, kind="stable")[:MOST_EXPLANATIONS]
+    rows = rows[growth.pace[rows] > 0.0]
     fit = fitted(posterior, shape, window.x, rows)
     taken, *_ = np.linalg.lstsq(window.nuisance, growth.y[:, None] - fit, rcond=None)
     slope = posterior.slope[rows]
@@ -125,7 +125,7 @@ def _paths(growth: Growth) -> tuple[Paths, list[Cycle]]:
         slope=((slope[:, None] + off) * window.scale / window.span_days).ravel(),
         bend=(bend * window.scale / window.span_days**2).ravel(),
         pace=np.zeros(off.size),
-        weight=np.repeat(growth.share[rows], QUANTILES.size),
+        weight=np.repeat(growth.pace[rows], QUANTILES.size),
     ).with_exponentials()
     cycles: list[Cycle] = [window.daily] if window.daily is not None else []
     if window.weekly is not None:

@@ -27,16 +27,22 @@ CLIP_SIGMAS = 2.5
 # parabola) has not accelerated: a decline that slows down looks like this.
 TURNED_SHARE = 0.5
 LOGISTIC_PER_SIGMA = 1.702  # the logistic curve nearest to the normal distribution's (Camilli 1994)
+LEAST_PACE = 1e-9  # less is what rounding leaves
 LEAST_BENDS = 4  # fewer leave nothing to move
 HOPELESS = 0.02  # below this under white noise, which flatters growth most, nothing more is asked
 
 
 @dataclass(frozen=True)
 class Growth:
-    """How probable growth is, and under which explanations (`share`, one for each row of the posterior)."""
+    """How probable growth is, and under which explanations.
+
+    Of each row of the posterior, `share` is its part in the probability, `pace` how much it has to say on
+    how fast it grows.
+    """
 
     probability: float
     share: Floats
+    pace: Floats
     posterior: Posterior
     shape: Shapes
     window: Window
@@ -109,8 +115,11 @@ def _growth(posterior: Posterior, shape: Shapes, window: Window, y: Floats) -> G
     sure = 1.0 / (1.0 + np.exp(-LOGISTIC_PER_SIGMA * np.clip(np.minimum(material, clear), -40.0, 40.0)))
     at_start = posterior.line + posterior.first
     turned = (plan.first[posterior.row] >= shape.swift) & (at_start < -TURNED_SHARE * posterior.slope)
-    share = posterior.weight * np.where((posterior.slope > 0.0) & ~turned, sure, 0.0)
-    return Growth(float(min(share.sum(), 1.0)), share, posterior, shape, window, y)
+    sure = np.where((posterior.slope > 0.0) & ~turned, sure, 0.0)
+    share, pace = posterior.weight * sure, posterior.sharp * sure
+    if pace.sum() < LEAST_PACE:
+        pace = share
+    return Growth(float(min(share.sum(), 1.0)), share, pace, posterior, shape, window, y)
 
 
 def fitted(posterior: Posterior, shape: Shapes, x: Floats, rows: Indices | int) -> Floats:

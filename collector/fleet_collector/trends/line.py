@@ -29,8 +29,8 @@ class Seen:
 def describe(growth: Growth, trending: bool) -> Seen:
     """The likeliest explanation on the side of the verdict, and the likeliest kind on the other."""
     window, shape, posterior = growth.window, growth.shape, growth.posterior
-    growing, still = growth.share, posterior.weight - growth.share
-    ours, theirs = (growing, still) if trending else (still, growing)
+    still = posterior.weight - growth.share
+    ours, theirs = (growth.pace, still) if trending else (still, growth.share)
     kind_of = shape.layout.kind[posterior.row]
     by_kind = np.bincount(kind_of, weights=ours, minlength=len(KINDS))
     kind = int(np.argmax(by_kind))

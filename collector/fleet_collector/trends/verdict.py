@@ -96,7 +96,7 @@ def _verdict(growth: Growth, samples: Samples, falls: tuple[Reset, ...], limit: 
     window, posterior = growth.window, growth.posterior
     per_day = window.scale / window.span_days
     trending = growth.probability >= TRENDING_FROM
-    weight = growth.share if trending else posterior.weight
+    weight = growth.pace if trending else posterior.weight
     slope = float(weight @ posterior.slope) / float(weight.sum()) * per_day
     low, high = (per_day * end for end in weighted_quantiles(posterior.slope, posterior.slope_sd, weight))
     seen = describe(growth, trending)

@@ -11,11 +11,11 @@ import pytest
 
 from fleet_collector.trends import analyse
 
-SERIES = Path(__file__).parents[3] / "bench" / "trend_series"
+BENCH = Path(__file__).parents[3] / "bench"
 
 
 def _module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"trend_series_{name}", SERIES / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(Path(name).name, BENCH / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -31,7 +31,7 @@ def detect(at: list[float], values: list[float], limit: float | None) -> dict[st
 
 @pytest.fixture(scope="module")
 def score() -> dict[str, Any]:
-    evaluate, generator = _module("evaluate"), _module("public")
+    evaluate, generator = _module("trend_series/evaluate"), _module("trend_series/public")
     result: dict[str, Any] = evaluate.score(evaluate.run(generator.generate(), detect), boot=1)
     result["edge"] = evaluate.edge(detect)
     return result
@@ -56,3 +56,13 @@ def test_slopes_and_forecasts(score: dict[str, Any]) -> None:
 def test_confidence_is_calibrated(score: dict[str, Any]) -> None:
     assert score["auc"] >= 0.97
     assert score["brier"] <= 0.04
+
+
+def test_on_further_families() -> None:
+    evaluate, generator = _module("trend_series/evaluate"), _module("trend_others")
+    score = evaluate.score(evaluate.run(generator.generate(1) + generator.generate(2), detect), boot=1)
+    assert score["f1"] >= 0.97
+    assert score["far"] <= 0.015
+    assert score["slope_mre"] <= 0.03
+    assert score["eta_mre"] <= 0.06
+    assert 0.84 <= score["cover"] <= 0.96
