@@ -15,7 +15,7 @@ from fleet_cli import database, exits, scanning
 from fleet_cli.options import Format
 from fleet_cli.render import data, documents, scan, terminal
 from fleet_cli.settings import Settings
-from fleet_collector import foretelling, retention, store, transport
+from fleet_collector import retention, store, transport
 from fleet_collector.folding import fold
 from fleet_collector.missed import missed_night, silent
 from fleet_collector.record import Record
@@ -24,6 +24,7 @@ from fleet_collector.sweep import Plan
 from fleet_collector.wording import plain
 
 LEAST_PRUNED = 2_000  # scans
+FORETOLD_AFTER = 8  # scans: fewer make no trend
 FORETOLD_AT_ONCE = 500  # hosts: the numbers of ten thousand take half a gigabyte
 UNSEEN_DAYS = 3  # after so long somebody should look at a host that used to answer (ours)
 FORGOTTEN_DAYS = 30  # later only `fleet hosts --unseen` still speaks of it
@@ -59,8 +60,11 @@ def report(
 def _afterwards(opened: Database, settings: Settings, names: list[str]) -> None:
     """Look ahead, for the next sweep to say, and thin what is old: twice as fast as sweeps add to it."""
     now = store.now_ms()
-    for start in range(0, len(names), FORETOLD_AT_ONCE):
-        foretelling.foretell(opened, names[start : start + FORETOLD_AT_ONCE], now)
+    known = store.scanned_often(opened, names, FORETOLD_AFTER)
+    for start in range(0, len(known), FORETOLD_AT_ONCE):
+        from fleet_collector import foretelling  # and with it NumPy, for nothing where all hosts are new
+
+        foretelling.foretell(opened, known[start : start + FORETOLD_AT_ONCE], now)
     retention.prune(opened, settings.retention, at_most=max(LEAST_PRUNED, 2 * len(names)))
 
 

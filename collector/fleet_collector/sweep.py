@@ -62,7 +62,9 @@ def record(outcome: scan.Outcome, sweep_id: int, rules: Rules, past: Past) -> Re
         status=outcome.status,
         failure=outcome.failure,
         snapshot=outcome.snapshot,
-        samples=measure(outcome.snapshot) if outcome.snapshot is not None else (),
+        samples=measure(outcome.snapshot, outcome.clock_offset_seconds)
+        if outcome.snapshot is not None
+        else (),
         findings=findings,
         duration_ms=(outcome.finished_at - outcome.started_at) * 1000,
         clock_offset_seconds=outcome.clock_offset_seconds,

@@ -9,6 +9,7 @@ import pytest
 
 from fleet_cli import reporting
 from fleet_collector import store
+from fleet_collector.trends import screen
 from tests.cli import seeded
 from tests.cli.conftest import Fleet
 from tests.collector.nights import DAY_MS, Host, keep, line
@@ -62,3 +63,7 @@ def test_a_sweep_looks_ahead_for_its_own_hosts(fleet: Fleet, program: Program) -
     with store.connect(str(program.database)) as opened:
         kept = store.forecasts(opened)
     assert [(key.host, key.metric) for key, _ in kept] == [(name, "mem_available_bytes")]
+
+
+def test_hosts_are_foretold_once_there_can_be_a_trend() -> None:
+    assert reporting.FORETOLD_AFTER == screen.LEAST_SAMPLES

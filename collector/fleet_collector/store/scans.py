@@ -57,6 +57,22 @@ def host_names(database: Database) -> list[str]:
         return sorted(connection.scalars(select(Host.name)))
 
 
+def scanned_often(database: Database, names: Iterable[str], times: int) -> list[str]:
+    """Return those of these hosts that have at least so many scans, sorted."""
+    query = (
+        select(Host.name)
+        .join(Scan, Scan.host_id == Host.id)
+        .group_by(Host.id, Host.name)
+        .having(func.count() >= times)
+    )
+    with database.reading() as connection:
+        return sorted(
+            name
+            for some in chunks(names, AT_ONCE)
+            for name in connection.scalars(query.where(Host.name.in_(some)))
+        )
+
+
 def hosts(database: Database, names: Iterable[str] | None = None) -> list[HostSummary]:
     """Return what is known of these hosts, or of all, by name; a name that was never scanned is left out."""
     last = latest(database, names)
