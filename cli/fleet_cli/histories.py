@@ -11,7 +11,7 @@ from fleet_cli.when import iso
 from fleet_collector import store
 from fleet_collector.changes import diff
 from fleet_collector.errors import UsageError
-from fleet_collector.metrics import METRICS, Metric
+from fleet_collector.metrics import METRICS, Latest, Metric
 from fleet_collector.outlook import outlook
 from fleet_collector.snapshot import Snapshot
 from fleet_collector.store import Database, SeriesKey
@@ -65,8 +65,12 @@ def read(
         raise UsageError(
             f"{len(keys):,} series are too many to show; name fewer hosts, or a label (METRIC:LABEL)"
         )
+    start = 0 if since is None else round(since * 1000)
+    end = store.EVER if until is None else round(until * 1000)
+    points = store.histories(database, [key.id for key in keys], since=start, until=end)
+    found = {one.series_id: one for one in points}
     latest = store.latest_values(database, hosts)
-    return [_history(database, key, since, until, latest.get(key.host, {})) for key in keys]
+    return [_history(key, found.get(key.id), latest.get(key.host, {})) for key in keys]
 
 
 def _chosen(database: Database, hosts: Sequence[str], words: Sequence[str]) -> list[SeriesKey]:
@@ -86,25 +90,17 @@ def _chosen(database: Database, hosts: Sequence[str], words: Sequence[str]) -> l
     return list(chosen)
 
 
-def _history(
-    database: Database,
-    key: SeriesKey,
-    since: float | None,
-    until: float | None,
-    latest: dict[tuple[str, str], float],
-) -> History:
-    start = 0 if since is None else round(since * 1000)
-    end = store.EVER if until is None else round(until * 1000)
-    points = store.points(database, key.id, since=start, until=end)
-    at = [at / 1000 for at in points.at]
-    seen = outlook(key.metric, key.label, at, points.values, latest)
-    trend, limit = seen or (None, None)
+def _history(key: SeriesKey, found: store.History | None, latest: Latest) -> History:
+    """One series with its trend; ``found`` is None where it has no points in that time."""
+    at = [] if found is None else (found.at / 1000.0).tolist()
+    values = [] if found is None else found.values.tolist()
+    trend, limit = outlook(key.metric, key.label, at, values, latest) or (None, None)
     return History(
         host=key.host,
         metric=METRICS[key.metric],
         label=key.label,
         at=at,
-        values=points.values,
+        values=values,
         trend=trend,
         limit=limit,
     )

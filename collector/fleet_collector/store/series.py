@@ -119,20 +119,26 @@ def latest_samples(
     """Return the same as rows: series number, host, metric, label and value."""
     last = (
         select(func.max(Scan.taken_at))
-        .where(Scan.host_id == Host.id, Scan.samples > 0, Scan.taken_at < before)
-        .correlate(Host)
+        .where(Scan.host_id == Series.host_id, Scan.samples > 0, Scan.taken_at < before)
+        .correlate(Series)
         .scalar_subquery()
     )
-    query = (
-        select(Series.id, Host.name, Series.metric, Series.label, Sample.value)
-        .join(Series, Series.host_id == Host.id)
-        .join(Sample, Sample.series_id == Series.id)
-        .where(Sample.at == last)
+    # One look-up for each series, whatever the database believes of its rows: joined to samples by stale
+    # statistics, every point of every series was read.
+    value = (
+        select(Sample.value)
+        .where(Sample.series_id == Series.id, Sample.at == last)
+        .correlate(Series)
+        .scalar_subquery()
+    )
+    query = select(Series.id, Host.name, Series.metric, Series.label, value).join(
+        Host, Host.id == Series.host_id
     )
     found: list[tuple[int, str, str, str, float]] = []
     with database.reading() as connection:
         for some in chunks(sorted(set(names)), AT_ONCE):
-            found += plain_rows(connection, query.where(Host.name.in_(some)))
+            rows = plain_rows(connection, query.where(Host.name.in_(some)))
+            found += (row for row in rows if row[4] is not None)
     return found
 
 

@@ -89,7 +89,8 @@ def _bytes(connection: Connection, table: type[Table]) -> int | None:
         size = connection.exec_driver_sql("SELECT pg_total_relation_size(%s::regclass)", (name,)).scalar_one()
         return int(size)
     try:
-        query = "SELECT sum(pgsize) FROM dbstat WHERE aggregate = TRUE AND name IN "
+        # Page by page: in its aggregate a b-tree's bytes overflow at 2 GiB.
+        query = "SELECT sum(pgsize) FROM dbstat WHERE name IN "
         query += "(SELECT name FROM sqlite_master WHERE tbl_name = ?)"
         return int(connection.exec_driver_sql(query, (name,)).scalar_one())
     except DBAPIError:  # an SQLite built without dbstat
