@@ -1,4 +1,4 @@
-"""What commands load that only read the database: nothing that they do not need, for a start to stay quick."""
+"""What commands load that only read the database: nothing they do not need, for a start to stay quick."""
 
 from __future__ import annotations
 
