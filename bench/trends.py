@@ -1,8 +1,9 @@
 """How well trends are told from what only looks like one, beside the rules in common use.
 
-    python bench/trends.py [--data FILE.py] [--seed 4711 1 2 …] [--everyday 2000] [--wrong]
+    python bench/trends.py [--data FILE.py …] [--seed 4711 1 2 …] [--everyday 2000] [--wrong]
 
-Series and scores are those of bench/trend_series, everyday level series those of trend_everyday.py.
+One table for each set of series: that of trend_series, and trend_others.py with families of other kinds.
+Scores are those of trend_series/evaluate.py, everyday level series those of trend_everyday.py.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ Detector = Callable[[Sequence[float], Sequence[float], float | None], dict[str, 
 Score = dict[str, Any]
 
 SERIES = Path(__file__).parent / "trend_series"
+SETS = (SERIES / "public.py", Path(__file__).parent / "trend_others.py")
 
 
 FIELDS = ("trending", "slope_per_day", "confidence", "eta_days", "eta_low", "eta_high")
@@ -95,24 +97,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--data", type=Path, default=SERIES / "public.py", help="a generator of labelled series"
-    )
+    parser.add_argument("--data", type=Path, nargs="+", default=SETS, help="generators of labelled series")
     parser.add_argument("--seed", type=int, nargs="+", help="further seeds, instead of the generator's own")
     parser.add_argument("--everyday", type=int, default=2000, help="how many everyday level series (0: none)")
     parser.add_argument("--wrong", action="store_true", help="list what fleet judged wrong")
     options = parser.parse_args()
     evaluate = _module(SERIES / "evaluate.py")
-    series = _series(_module(options.data), options.seed)
     plain = everyday(options.everyday)
-    scores, wrong = {}, []
-    for name, detect in DETECTORS.items():
-        rows = evaluate.run(series, detect)
-        scores[name] = _score(evaluate, rows, series, plain, detect)
-        wrong += [row["id"] for row in rows if name == "fleet" and row["hit"] != row["label"]]
-    Console(width=140).print(_table(scores, sum(s["label"] for s in series), len(series)))
-    if options.wrong:
-        print("judged wrong by fleet:", ", ".join(wrong) or "none")
+    alarms = {
+        name: sum(row["hit"] for row in evaluate.run(plain, detect)) for name, detect in DETECTORS.items()
+    }
+    for data in options.data:
+        series = _series(_module(data), options.seed)
+        scores, wrong = {}, []
+        for name, detect in DETECTORS.items():
+            rows = evaluate.run(series, detect)
+            scores[name] = _score(evaluate, rows, series, detect)
+            scores[name]["everyday"] = f"{alarms[name]} of {len(plain)}" if plain else "-"
+            wrong += [row["id"] for row in rows if name == "fleet" and row["hit"] != row["label"]]
+        Console(width=140).print(_table(data.stem, scores, sum(s["label"] for s in series), len(series)))
+        if options.wrong:
+            print("judged wrong by fleet:", ", ".join(wrong) or "none")
 
 
 def _series(generator: ModuleType, seeds: list[int] | None) -> list[dict[str, Any]]:
@@ -122,23 +127,17 @@ def _series(generator: ModuleType, seeds: list[int] | None) -> list[dict[str, An
 
 
 def _score(
-    evaluate: ModuleType,
-    rows: list[dict[str, Any]],
-    series: list[dict[str, Any]],
-    plain: list[dict[str, Any]],
-    detect: Detector,
+    evaluate: ModuleType, rows: list[dict[str, Any]], series: list[dict[str, Any]], detect: Detector
 ) -> Score:
     score: Score = evaluate.score(rows)
-    alarms = sum(row["hit"] for row in evaluate.run(plain, detect))
-    score["everyday"] = f"{alarms} of {len(plain)}" if plain else "-"
     score["flap"] = evaluate.flap(series, detect)
     score["edge"] = evaluate.edge(detect)
     score["invariance"] = evaluate.invariance(series, detect)
     return score
 
 
-def _table(scores: dict[str, Score], rising: int, count: int) -> Table:
-    table = Table(title=f"{rising} series that grow, {count - rising} that do not", caption=CAPTION)
+def _table(name: str, scores: dict[str, Score], rising: int, count: int) -> Table:
+    table = Table(title=f"{name}: {rising} series that grow, {count - rising} that do not", caption=CAPTION)
     for heading in ("measure", "required", "aim", *scores):
         table.add_column(heading)
     for label, required, aim, show in ROWS:
