@@ -27,7 +27,7 @@ from fleet_collector.transport import Limits, Program, Ssh, SshOptions, run
 HOSTS_PER_PROCESS = 2000  # one keeps up with 200 hosts a second, more than usually answer
 
 _LENGTH = struct.Struct(">I")
-_WAITING = 512  # outcomes read and not yet taken, of all workers
+_WAITING = 64  # outcomes read and not yet taken, of all workers
 _END_SECONDS = 3.0
 _OUTCOME = msgspec.msgpack.Decoder(Outcome)
 
@@ -190,12 +190,15 @@ def main() -> None:
     """Be a worker."""
     (length,) = _LENGTH.unpack(sys.stdin.buffer.read(_LENGTH.size))
     share: Share = pickle.loads(sys.stdin.buffer.read(length))  # noqa: S301 - from our own parent
-    with suppress(BrokenPipeError):  # the parent is gone, and nobody wants the rest
+    with suppress(ConnectionError):  # the parent is gone, and nobody wants the rest
         run(_serve(share))
 
 
 async def _serve(share: Share) -> None:
-    """Sweep a share and write each outcome; the end of stdin stops it."""
+    """Sweep a share and write each outcome; the end of stdin stops it.
+
+    While the parent takes nothing no host is begun, but those under way go on.
+    """
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
     def heard() -> None:
@@ -205,12 +208,20 @@ async def _serve(share: Share) -> None:
 
     loop.add_reader(0, heard)
     programs = dict(share.hosts)
+    parent = await _parent()
     outcomes = sweep(programs, programs.__getitem__, ssh=share.ssh, limits=share.limits, stop=stop)
     async with aclosing(outcomes):
         async for outcome in outcomes:
             data = msgspec.msgpack.encode(outcome)
-            sys.stdout.buffer.write(_LENGTH.pack(len(data)) + data)
-            sys.stdout.buffer.flush()
+            parent.write(_LENGTH.pack(len(data)) + data)
+            await parent.drain()
+
+
+async def _parent() -> asyncio.StreamWriter:
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout.buffer)
+    transport.set_write_buffer_limits(0)  # so that drain waits until all is with the parent
+    return asyncio.StreamWriter(transport, protocol, None, loop)
 
 
 if __name__ == "__main__":
