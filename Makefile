@@ -69,10 +69,10 @@ bench-trends: $(READY) ## the trend benchmark beside predict_linear and Mann-Ken
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python bench/trends.py
 
 bench-history: $(READY) ## trends over a fleet, history in a large database
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python bench/history.py
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m bench.history
 
-bench-start: $(READY) ## what `fleet --help` costs beside the libraries it stands on
-	$(BIN)/python bench/start.py
+bench-start: $(READY) ## what a start of each command costs beside the libraries it stands on
+	$(BIN)/python -m bench.start
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) $(VENV)-bench .demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

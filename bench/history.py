@@ -3,7 +3,8 @@
     python -m bench.history [--hosts 1000] [--nights 60] [--samples 2000000]
 
 CPU stands in brackets behind the wall clock: that of fleet's process (PostgreSQL's own are not counted).
-Cold: nothing of the database is in memory. Both are the least of several runs.
+Beyond start-up: more than the same command takes on a database of one night, both the least of several runs
+in turns. Cold: nothing of the database is in memory before; else it is warm.
 """
 
 from __future__ import annotations
@@ -42,13 +43,13 @@ def main() -> None:
     for name, address in databases() if arguments.hosts else ():
         if name in columns:
             columns[name] |= _fleet(address, arguments.hosts, arguments.nights)
-    for name, address in databases():
+    for (name, address), (_, beside) in zip(databases(), databases(), strict=True):
         if name in columns:
-            columns[name] |= large(address, arguments.samples)
+            columns[name] |= large(address, beside, arguments.samples)
     table = Table("", *columns, "goal")
     for row in next(iter(columns.values())):
         table.add_row(row, *(column[row] for column in columns.values()), GOALS.get(row.split(",")[0], ""))
-    Console(width=120).print(table)
+    Console(width=140).print(table)
 
 
 GOALS = {

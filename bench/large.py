@@ -10,9 +10,10 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import sqlalchemy
@@ -24,7 +25,7 @@ from fleet_collector import store
 
 HOSTS = 1_000
 DAYS = 730
-RUNS = 5
+RUNS = 9
 HOST = "host0500"
 SEEN = [f"host{number:04d}" for number in range(500, 510)]  # of the database of a single night
 MOUNTS = ("/", "/boot", "/home", "/srv", "/var")
@@ -33,64 +34,72 @@ KEYS += [("process_rss_bytes", f"name{number}") for number in range(100 - len(KE
 COMMANDS: dict[str, tuple[str, ...]] = {
     "at a glance": (HOST,),
     "one metric": (HOST, "--metric", "time_wait"),
+    "at a glance, cold": (HOST,),
+    "one metric, cold": (HOST, "--metric", "time_wait"),
     "at a glance, 30 days": (HOST, "--since", "30d"),
     "one metric, 30 days": (HOST, "--metric", "time_wait", "--since", "30d"),
     "one metric, plotted": (HOST, "--metric", "time_wait", "--plot"),
     "one metric of ten hosts": ("host[0500-0509]", "--metric", "time_wait"),
 }
 
-Spent = tuple[float, float]  # seconds: wall clock, and CPU of the process
+
+class Spent(NamedTuple):
+    """Seconds of a command: wall clock, and CPU of its process."""
+
+    wall: float
+    cpu: float
+
+    def __str__(self) -> str:
+        return f"{self.wall:.2f} s ({self.cpu:.2f} s)"
 
 
-def large(address: AbstractContextManager[Address], samples: int) -> dict[str, str]:
-    """Fill a database, and time the commands before and after, warm and cold."""
-    with address as (url, cool):
-        with store.connect(url) as database:
-            sweep(database, SEEN, KEYS, np.ones(len(SEEN) * len(KEYS)))
-            settle(database)
-        start = {name: timed(url, *words) for name, words in COMMANDS.items()}
-        cold_start = timed(url, HOST, before=cool)
-        with store.connect(url) as database:
+def large(
+    many: AbstractContextManager[Address], few: AbstractContextManager[Address], samples: int
+) -> dict[str, str]:
+    """Fill one database with many samples, the other with one night, and time the commands on both."""
+    with many as full, few as start:
+        for address in (full, start):
+            with store.connect(address.url) as database:
+                sweep(database, SEEN, KEYS, np.ones(len(SEEN) * len(KEYS)))
+                settle(database)
+        with store.connect(full.url) as database:
             _fill(database, samples)
             told = store.stats(database)
         rows = {
-            f"history beyond start-up, {name}": _beyond(timed(url, *words), start[name])
-            for name, words in COMMANDS.items()
+            "samples in the large database": f"{told.samples:,}",
+            "bytes a sample of the large database": f"{told.bytes_per_sample:.1f}",
         }
-        for name in ("at a glance", "one metric"):
-            spent = timed(url, *COMMANDS[name], before=cool)
-            rows[f"history beyond start-up, {name}, cold"] = _beyond(spent, cold_start)
-    rows["start-up: the same of a database with one night"] = _told(start["at a glance"])
-    rows["samples in it"] = f"{told.samples:,}"
-    rows["bytes a sample of the large database"] = f"{told.bytes_per_sample:.1f}"
+        for name, words in COMMANDS.items():
+            rows[f"history beyond start-up, {name}"] = _beyond(full, start, words, cold=name.endswith("cold"))
     return rows
 
 
-def timed(url: str, *words: str, before: Callable[[], None] | None = None) -> Spent:
-    """The best of several runs of ``fleet history``, each after ``before``."""
-    command = [str(Path(sys.executable).parent / "fleet"), "history", *words, "--db", url]
-    runs = []
+def _beyond(full: Address, start: Address, words: Sequence[str], *, cold: bool) -> str:
+    """Time a command on both, in turns: what else this machine does falls on both alike."""
+    runs: list[tuple[Spent, Spent]] = []
     for _ in range(RUNS):
-        if before is not None:
-            before()
-        spent, begin = _cpu_of_children(), time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        runs.append((time.perf_counter() - begin, _cpu_of_children() - spent))
-    wall, cpu = zip(*runs, strict=True)
-    return min(wall), min(cpu)
+        if cold:
+            if full.cool is None or start.cool is None:
+                return "not measured"
+            full.cool()
+            start.cool()
+        runs.append((_timed(full.url, words), _timed(start.url, words)))
+    of_full, of_start = (
+        Spent(min(run.wall for run in side), min(run.cpu for run in side)) for side in zip(*runs, strict=True)
+    )
+    return f"{Spent(of_full.wall - of_start.wall, of_full.cpu - of_start.cpu)} after {of_start}"
+
+
+def _timed(url: str, words: Sequence[str]) -> Spent:
+    command = [str(Path(sys.executable).parent / "fleet"), "history", *words, "--db", url]
+    spent, begin = _cpu_of_children(), time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return Spent(time.perf_counter() - begin, _cpu_of_children() - spent)
 
 
 def _cpu_of_children() -> float:
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
-
-
-def _beyond(run: Spent, start: Spent) -> str:
-    return _told((run[0] - start[0], run[1] - start[1]))
-
-
-def _told(spent: Spent) -> str:
-    return f"{spent[0]:.2f} s ({spent[1]:.2f} s)"
 
 
 def _fill(database: store.Database, samples: int) -> None:

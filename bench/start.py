@@ -1,8 +1,9 @@
-"""What it costs to start: `fleet --help` beside the libraries that any such program loads.
+"""What it costs to start: every command that reads, beside the libraries that any such program loads.
 
-    python bench/start.py
+    python -m bench.start
 
-CPU of the whole process (user and system, by wait4), the least of several runs.
+The database is of ten hosts and one night. CPU of the whole process (user and system, by wait4), and its wall
+clock, the least of several runs.
 """
 
 from __future__ import annotations
@@ -10,37 +11,55 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
-RUNS = 15
+from bench.nights import fill
+from fleet_collector import store
+
+RUNS = 9
 FLEET = str(Path(sys.executable).with_name("fleet"))
-COMMANDS = {
-    "python -c pass": [sys.executable, "-c", "pass"],
-    "python -c 'import typer, rich.console, rich.table'": [
-        sys.executable,
-        "-c",
-        "import typer, rich.console, rich.table",
-    ],
-    "fleet --help": [FLEET, "--help"],
-    "fleet metrics": [FLEET, "metrics"],
-}
+LIBRARIES = "import typer, rich.console, rich.table"
+HOST = "host0001"
+READING = (
+    ("hosts",),
+    ("show", HOST),
+    ("history", HOST),
+    ("history", HOST, "--metric", "time_wait"),
+    ("trends",),
+    ("why",),
+    ("diff", HOST),
+    ("db", "stats"),
+)
 
 
-def cpu_ms(command: list[str]) -> float:
-    """CPU of one run in milliseconds."""
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as child:
+def spent_ms(command: list[str]) -> tuple[float, float]:
+    """CPU and wall clock of one run in milliseconds."""
+    begin = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
         _, _, usage = os.wait4(child.pid, 0)
         child.returncode = 0
-    return (usage.ru_utime + usage.ru_stime) * 1000
+    return (usage.ru_utime + usage.ru_stime) * 1000, (time.perf_counter() - begin) * 1000
 
 
 def main() -> None:
     """Print the table."""
-    least = {name: min(cpu_ms(command) for _ in range(RUNS)) for name, command in COMMANDS.items()}
-    libraries = least["python -c 'import typer, rich.console, rich.table'"]
-    print(f"{'command':54} {'CPU ms':>8} {'of the libraries':>17}")
-    for name, cost in least.items():
-        print(f"{name:54} {cost:8.0f} {cost / libraries:16.2f}x")
+    commands = {
+        "python -c pass": [sys.executable, "-c", "pass"],
+        f"python -c '{LIBRARIES}'": [sys.executable, "-c", LIBRARIES],
+        "fleet --help": [FLEET, "--help"],
+        "fleet metrics": [FLEET, "metrics"],
+    }
+    print(f"{'command':54} {'CPU ms':>8} {'wall ms':>8}")
+    with tempfile.TemporaryDirectory(prefix="fleet-bench-") as directory:
+        path = str(Path(directory) / "fleet.db")
+        with store.connect(path) as database:
+            fill(database, 10, 1)
+        commands |= {f"fleet {' '.join(words)}": [FLEET, *words, "--db", path] for words in READING}
+        for name, command in commands.items():
+            cpu, wall = zip(*(spent_ms(command) for _ in range(RUNS)), strict=True)
+            print(f"{name:54} {min(cpu):8.0f} {min(wall):8.0f}")
 
 
 if __name__ == "__main__":

@@ -58,6 +58,8 @@ def version(
 
 def run() -> None:
     """Run the command line and leave with one of ``exits``."""
+    # NumPy would start a thread a core, at 0.1 s of CPU on two cores, for series that one judges as quickly.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code = app(standalone_mode=False) or exits.FINE
         sys.stdout.flush()
