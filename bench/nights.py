@@ -16,7 +16,7 @@ from fleet_collector import store
 from fleet_collector.metrics import Sample
 from fleet_collector.record import Record
 from fleet_collector.store.bulk import insert_new
-from fleet_collector.tables import Sample as SampleRow
+from fleet_collector.tables import SAMPLE
 
 Floats = NDArray[np.float64]
 
@@ -157,4 +157,4 @@ def sweep(
 
 def _insert(database: store.Database, rows: list[tuple[int, int, float]]) -> None:
     with database.writing() as connection:
-        insert_new(connection, SampleRow.__table__, ("series_id", "at", "value"), sorted(rows))
+        insert_new(connection, SAMPLE, ("series_id", "at", "value"), sorted(rows))

@@ -26,7 +26,7 @@ from fleet_collector.metrics import Sample
 from fleet_collector.record import Record
 from fleet_collector.snapshot import Snapshot
 from fleet_collector.store.bulk import insert_new
-from fleet_collector.tables import Sample as SampleRow
+from fleet_collector.tables import SAMPLE
 
 NIGHT_MS = 86_400_000
 START = 1_700_000_000_000
@@ -145,7 +145,7 @@ def _fill(database: store.Database, nights: int, series: int) -> None:
         at = START + night * NIGHT_MS
         with database.writing() as connection:
             rows = [(number + 1, at, _value(number)) for number in range(series)]
-            insert_new(connection, SampleRow.__table__, ("series_id", "at", "value"), rows)
+            insert_new(connection, SAMPLE, ("series_id", "at", "value"), rows)
 
 
 def _value(number: int) -> float:

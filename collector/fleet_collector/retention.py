@@ -12,12 +12,11 @@ from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta, Struct
 from sqlalchemy import Connection, delete, exists, func, select, update
-from sqlalchemy.orm import aliased
 
 from fleet_collector.store import Database, now_ms
 from fleet_collector.store.bulk import delete_samples
 from fleet_collector.store.save import CATALOG_LOCK
-from fleet_collector.tables import Finding, Forecast, Host, Sample, Scan, Series, Snapshot, Sweep
+from fleet_collector.tables import FINDING, FORECAST, HOST, SAMPLE, SCAN, SERIES, SNAPSHOT, SWEEP
 
 DAY_MS = 86_400_000
 AT_ONCE = 200  # scans in one transaction: 30,000 samples, about a tenth of a second
@@ -96,40 +95,42 @@ def _repeat(
 
 
 def _thin(connection: Connection, before: int, at_most: int) -> _Done:
-    first = aliased(Scan)
-    day = Scan.taken_at - Scan.taken_at % DAY_MS
+    first = SCAN.alias()
+    day = SCAN.c.taken_at - SCAN.c.taken_at % DAY_MS
     kept = (
-        select(func.min(first.taken_at))
+        select(func.min(first.c.taken_at))
         .where(
-            first.host_id == Scan.host_id,
-            first.samples > 0,
-            first.taken_at >= day,
-            first.taken_at < day + DAY_MS,
+            first.c.host_id == SCAN.c.host_id,
+            first.c.samples > 0,
+            first.c.taken_at >= day,
+            first.c.taken_at < day + DAY_MS,
         )
-        .correlate(Scan)
+        .correlate(SCAN)
         .scalar_subquery()
     )
-    query = select(Scan.id, Scan.host_id, Scan.taken_at, Scan.samples, kept.label("kept"))
-    due = query.where(~Scan.thinned, Scan.taken_at < before).order_by(Scan.taken_at).limit(at_most)
+    query = select(SCAN.c.id, SCAN.c.host_id, SCAN.c.taken_at, SCAN.c.samples, kept.label("kept"))
+    due = query.where(~SCAN.c.thinned, SCAN.c.taken_at < before).order_by(SCAN.c.taken_at).limit(at_most)
     scans = connection.execute(due).all()
     dropped = [scan for scan in scans if scan.samples and scan.taken_at > scan.kept]
     samples = _drop_samples(connection, [(scan.host_id, scan.taken_at) for scan in dropped])
     ids = [scan.id for scan in dropped]
-    connection.execute(delete(Snapshot).where(Snapshot.scan_id.in_(ids)))
-    connection.execute(update(Scan).where(Scan.id.in_(ids)).values(samples=0))
-    connection.execute(update(Scan).where(Scan.id.in_([scan.id for scan in scans])).values(thinned=True))
+    connection.execute(delete(SNAPSHOT).where(SNAPSHOT.c.scan_id.in_(ids)))
+    connection.execute(update(SCAN).where(SCAN.c.id.in_(ids)).values(samples=0))
+    connection.execute(update(SCAN).where(SCAN.c.id.in_([scan.id for scan in scans])).values(thinned=True))
     return _Done(len(scans), len(dropped), samples)
 
 
 def _expire(connection: Connection, before: int, at_most: int) -> _Done:
-    query = select(Scan.id, Scan.host_id, Scan.sweep_id, Scan.taken_at).where(Scan.taken_at < before)
-    scans = connection.execute(query.order_by(Scan.taken_at).limit(at_most)).all()
+    query = select(SCAN.c.id, SCAN.c.host_id, SCAN.c.sweep_id, SCAN.c.taken_at).where(
+        SCAN.c.taken_at < before
+    )
+    scans = connection.execute(query.order_by(SCAN.c.taken_at).limit(at_most)).all()
     samples = _drop_samples(connection, [(scan.host_id, scan.taken_at) for scan in scans])
     ids = [scan.id for scan in scans]
-    for table in (Snapshot, Finding):
-        connection.execute(delete(table).where(table.scan_id.in_(ids)))
-    connection.execute(delete(Scan).where(Scan.id.in_(ids)))
-    connection.execute(delete(Forecast).where(Forecast.made_at < before))
+    for table in (SNAPSHOT, FINDING):
+        connection.execute(delete(table).where(table.c.scan_id.in_(ids)))
+    connection.execute(delete(SCAN).where(SCAN.c.id.in_(ids)))
+    connection.execute(delete(FORECAST).where(FORECAST.c.made_at < before))
     _drop_empty(connection, {scan.host_id for scan in scans}, {scan.sweep_id for scan in scans})
     return _Done(len(scans), len(scans), samples)
 
@@ -141,7 +142,7 @@ def _drop_samples(connection: Connection, scans: list[tuple[int, int]]) -> int:
     series: dict[int, list[int]] = {}
     hosts = sorted({host for host, _ in scans})
     for host, number in connection.execute(
-        select(Series.host_id, Series.id).where(Series.host_id.in_(hosts))
+        select(SERIES.c.host_id, SERIES.c.id).where(SERIES.c.host_id.in_(hosts))
     ):
         series.setdefault(host, []).append(number)
     keys = sorted((number, at) for host, at in scans for number in series.get(host, ()))
@@ -150,9 +151,12 @@ def _drop_samples(connection: Connection, scans: list[tuple[int, int]]) -> int:
 
 def _drop_empty(connection: Connection, hosts: set[int], sweeps: set[int]) -> None:
     """Remove series, hosts and sweeps that nothing is left of."""
-    has_samples = exists().where(Sample.series_id == Series.id)
-    connection.execute(delete(Series).where(Series.host_id.in_(hosts), ~has_samples))
-    has_scans, has_series = exists().where(Scan.host_id == Host.id), exists().where(Series.host_id == Host.id)
-    connection.execute(delete(Host).where(Host.id.in_(hosts), ~has_scans, ~has_series))
-    swept = exists().where(Scan.sweep_id == Sweep.id)
-    connection.execute(delete(Sweep).where(Sweep.id.in_(sweeps), Sweep.status != "running", ~swept))
+    has_samples = exists().where(SAMPLE.c.series_id == SERIES.c.id)
+    connection.execute(delete(SERIES).where(SERIES.c.host_id.in_(hosts), ~has_samples))
+    has_scans, has_series = (
+        exists().where(SCAN.c.host_id == HOST.c.id),
+        exists().where(SERIES.c.host_id == HOST.c.id),
+    )
+    connection.execute(delete(HOST).where(HOST.c.id.in_(hosts), ~has_scans, ~has_series))
+    swept = exists().where(SCAN.c.sweep_id == SWEEP.c.id)
+    connection.execute(delete(SWEEP).where(SWEEP.c.id.in_(sweeps), SWEEP.c.status != "running", ~swept))

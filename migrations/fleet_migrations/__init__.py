@@ -81,9 +81,9 @@ def _create(connection: Connection) -> None:
     """Make all tables of an empty database, as the versions would one after another."""
     from sqlalchemy import Column, MetaData, String, Table, insert
 
-    from fleet_collector import tables
+    from fleet_collector.tables import METADATA
 
-    tables.Table.metadata.create_all(connection)
+    METADATA.create_all(connection)
     version = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
     version.create(connection, checkfirst=True)  # it is there, empty, after a downgrade
     connection.execute(insert(version).values(version_num=HEAD))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from alembic import context
 
-from fleet_collector.tables import Table
+from fleet_collector.tables import METADATA
 from fleet_migrations import VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Table.metadata,
+    target_metadata=METADATA,
     version_table=VERSION_TABLE,
     compare_type=True,
 )

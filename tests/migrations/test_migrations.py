@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect
 
 import fleet_migrations
 from fleet_collector import store
-from fleet_collector.tables import Table
+from fleet_collector.tables import METADATA
 from tests.collector.store.records import child, finish
 
 
@@ -51,9 +51,9 @@ def test_the_migrated_form_is_that_of_the_models(address: str) -> None:
         fleet_migrations._apply(connection)
         options = {"compare_type": True, "version_table": fleet_migrations.VERSION_TABLE}
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, Table.metadata) == []
+        assert compare_metadata(context, METADATA) == []
         assert form(connection) == created
-        assert created.keys() == Table.metadata.tables.keys()
+        assert created.keys() == METADATA.tables.keys()
         connection.rollback()
 
 

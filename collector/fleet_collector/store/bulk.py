@@ -6,14 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Executable, FromClause, Table
+from sqlalchemy import Connection, Dialect, Executable, Table
 
 Row = tuple[Any, ...]
 
 
-def insert_new(
-    connection: Connection, table: FromClause, columns: tuple[str, ...], rows: Sequence[Row]
-) -> None:
+def insert_new(connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
     """Insert the rows whose key is not there yet, and leave the others as they are.
 
     Rows should be sorted by key: two processes that insert the same rows in different orders would lock
@@ -21,7 +19,6 @@ def insert_new(
     """
     if not rows:
         return
-    assert isinstance(table, Table)  # noqa: S101 - for the type alone: every model's __table__ is one
     statement = _insert(table, columns, connection.dialect)
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(statement, list(rows))

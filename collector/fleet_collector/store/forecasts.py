@@ -10,8 +10,7 @@ from sqlalchemy import select
 from fleet_collector.store.bulk import insert_new, plain_rows
 from fleet_collector.store.database import Database
 from fleet_collector.store.series import EVER, SeriesKey
-from fleet_collector.tables import Forecast as ForecastRow
-from fleet_collector.tables import Host, Series
+from fleet_collector.tables import FORECAST, HOST, SERIES
 
 A_DAY_MS = 20 * 3_600_000  # nights are not exactly a day apart
 _COLUMNS = (
@@ -47,8 +46,8 @@ def save_forecasts(database: Database, made: Iterable[Forecast]) -> None:
     if not every:
         return
     earliest, latest = min(one.made_at for one in every), max(one.made_at for one in every)
-    near = select(ForecastRow.series_id, ForecastRow.made_at).where(
-        ForecastRow.made_at.between(earliest - A_DAY_MS, latest + A_DAY_MS)
+    near = select(FORECAST.c.series_id, FORECAST.c.made_at).where(
+        FORECAST.c.made_at.between(earliest - A_DAY_MS, latest + A_DAY_MS)
     )
     with database.writing() as connection:
         taken: dict[int, list[int]] = {}
@@ -60,17 +59,17 @@ def save_forecasts(database: Database, made: Iterable[Forecast]) -> None:
             if all(abs(one.made_at - at) >= A_DAY_MS for at in times):
                 times.append(one.made_at)
                 rows.append(tuple(getattr(one, name) for name in _COLUMNS))
-        insert_new(connection, ForecastRow.__table__, _COLUMNS, rows)
+        insert_new(connection, FORECAST, _COLUMNS, rows)
 
 
 def forecasts(database: Database, *, since: int = 0, until: int = EVER) -> list[tuple[SeriesKey, Forecast]]:
     """Return the forecasts made in ``since <= made_at < until`` (ms), by time, each with its series."""
     query = (
-        select(Host.name, Series.metric, Series.label, ForecastRow.__table__)
-        .join(Series, Series.id == ForecastRow.series_id)
-        .join(Host, Host.id == Series.host_id)
-        .where(ForecastRow.made_at >= since, ForecastRow.made_at < until)
-        .order_by(ForecastRow.made_at, ForecastRow.series_id)
+        select(HOST.c.name, SERIES.c.metric, SERIES.c.label, FORECAST)
+        .join(SERIES, SERIES.c.id == FORECAST.c.series_id)
+        .join(HOST, HOST.c.id == SERIES.c.host_id)
+        .where(FORECAST.c.made_at >= since, FORECAST.c.made_at < until)
+        .order_by(FORECAST.c.made_at, FORECAST.c.series_id)
     )
     with database.reading() as connection:
         rows = connection.execute(query).mappings().all()

@@ -13,7 +13,7 @@ from fleet_collector.store.database import Database
 from fleet_collector.store.forecasts import A_DAY_MS
 from fleet_collector.store.parcel import unpack_glimpse
 from fleet_collector.store.scans import AT_ONCE
-from fleet_collector.tables import Forecast, Host, Scan, Series, Snapshot
+from fleet_collector.tables import FORECAST, HOST, SCAN, SERIES, SNAPSHOT
 
 DAY_MS = 86_400_000
 RECENT_DAYS = 30  # enough for two weeks of nights with some of them missed
@@ -27,9 +27,9 @@ def pasts(database: Database, names: Iterable[str], before: int) -> dict[str, Pa
     of a host is what was so at its last scan.
     """
     wanted = sorted(set(names))
-    anchor = select(Host.id.label("host_id"), literal(before).label("before"))
+    anchor = select(HOST.c.id.label("host_id"), literal(before).label("before"))
     with database.reading() as connection:
-        found = _read(connection, (anchor.where(Host.name.in_(some)) for some in chunks(wanted, AT_ONCE)))
+        found = _read(connection, (anchor.where(HOST.c.name.in_(some)) for some in chunks(wanted, AT_ONCE)))
         last = {name: round(glimpses[-1].taken_at * 1000) for name, glimpses in found.items()}
         return _joined(found, _foretold(connection, last))
 
@@ -40,14 +40,14 @@ def pasts_of(database: Database, scan_ids: Iterable[int]) -> dict[str, Past]:
     What is foretold counts the samples of the scans themselves.
     """
     ids = sorted(set(scan_ids))
-    anchor = select(Scan.host_id.label("host_id"), Scan.taken_at.label("before"))
-    at = select(Host.name, Scan.taken_at).join(Host, Host.id == Scan.host_id)
+    anchor = select(SCAN.c.host_id.label("host_id"), SCAN.c.taken_at.label("before"))
+    at = select(HOST.c.name, SCAN.c.taken_at).join(HOST, HOST.c.id == SCAN.c.host_id)
     with database.reading() as connection:
-        found = _read(connection, (anchor.where(Scan.id.in_(some)) for some in chunks(ids, AT_ONCE)))
+        found = _read(connection, (anchor.where(SCAN.c.id.in_(some)) for some in chunks(ids, AT_ONCE)))
         times = {
             name: taken_at
             for some in chunks(ids, AT_ONCE)
-            for name, taken_at in plain_rows(connection, at.where(Scan.id.in_(some)))
+            for name, taken_at in plain_rows(connection, at.where(SCAN.c.id.in_(some)))
         }
         return _joined(found, _foretold(connection, times))
 
@@ -76,25 +76,25 @@ def _foretold(connection: Connection, at: Mapping[str, int]) -> dict[str, list[F
         return {}
     query = (
         select(
-            Host.name,
-            Series.metric,
-            Series.label,
-            Forecast.made_at,
-            Forecast.value,
-            Forecast.limit_value,
-            Forecast.slope_per_day,
-            Forecast.confidence,
-            Forecast.eta_low,
-            Forecast.eta_high,
+            HOST.c.name,
+            SERIES.c.metric,
+            SERIES.c.label,
+            FORECAST.c.made_at,
+            FORECAST.c.value,
+            FORECAST.c.limit_value,
+            FORECAST.c.slope_per_day,
+            FORECAST.c.confidence,
+            FORECAST.c.eta_low,
+            FORECAST.c.eta_high,
         )
-        .join(Series, Series.id == Forecast.series_id)
-        .join(Host, Host.id == Series.host_id)
+        .join(SERIES, SERIES.c.id == FORECAST.c.series_id)
+        .join(HOST, HOST.c.id == SERIES.c.host_id)
         .where(
-            Forecast.made_at.between(min(at.values()) - A_DAY_MS, max(at.values())),
-            Forecast.limit_value.is_not(None),
-            Forecast.eta_low.is_not(None),
+            FORECAST.c.made_at.between(min(at.values()) - A_DAY_MS, max(at.values())),
+            FORECAST.c.limit_value.is_not(None),
+            FORECAST.c.eta_low.is_not(None),
         )
-        .order_by(Forecast.made_at)
+        .order_by(FORECAST.c.made_at)
     )
     found: dict[str, dict[tuple[str, str], Foretold]] = {}
     for name, metric, label, made_at, *numbers in plain_rows(connection, query):
@@ -117,20 +117,20 @@ def _glimpses(anchor: Select[int, int]) -> Select[str, bytes]:
     """Select name and glimpse of each day's last scan before the anchor (host_id, before) of its host."""
     of = anchor.subquery()
     last = (
-        select(Scan.host_id, func.max(Scan.taken_at).label("taken_at"))
-        .join(of, of.c.host_id == Scan.host_id)
+        select(SCAN.c.host_id, func.max(SCAN.c.taken_at).label("taken_at"))
+        .join(of, of.c.host_id == SCAN.c.host_id)
         .where(
-            Scan.taken_at < of.c.before,
-            Scan.taken_at >= of.c.before - RECENT_DAYS * DAY_MS,
-            Scan.samples > 0,
+            SCAN.c.taken_at < of.c.before,
+            SCAN.c.taken_at >= of.c.before - RECENT_DAYS * DAY_MS,
+            SCAN.c.samples > 0,
         )
-        .group_by(Scan.host_id, Scan.taken_at - Scan.taken_at % DAY_MS)
+        .group_by(SCAN.c.host_id, SCAN.c.taken_at - SCAN.c.taken_at % DAY_MS)
         .subquery()
     )
     return (
-        select(Host.name, Snapshot.glimpse)
-        .join(Scan, Scan.host_id == Host.id)
-        .join(last, and_(last.c.host_id == Scan.host_id, last.c.taken_at == Scan.taken_at))
-        .join(Snapshot, Snapshot.scan_id == Scan.id)
-        .order_by(Host.name, Scan.taken_at, Scan.sweep_id)
+        select(HOST.c.name, SNAPSHOT.c.glimpse)
+        .join(SCAN, SCAN.c.host_id == HOST.c.id)
+        .join(last, and_(last.c.host_id == SCAN.c.host_id, last.c.taken_at == SCAN.c.taken_at))
+        .join(SNAPSHOT, SNAPSHOT.c.scan_id == SCAN.c.id)
+        .order_by(HOST.c.name, SCAN.c.taken_at, SCAN.c.sweep_id)
     )

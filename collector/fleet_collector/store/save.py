@@ -14,7 +14,7 @@ from fleet_collector.record import Record
 from fleet_collector.store.bulk import Row, insert_new, plain_rows
 from fleet_collector.store.database import Database
 from fleet_collector.store.parcel import Parcel, pack
-from fleet_collector.tables import Finding, Host, Sample, Scan, Series, Snapshot
+from fleet_collector.tables import FINDING, HOST, SAMPLE, SCAN, SERIES, SNAPSHOT
 
 # Saving shares this lock of PostgreSQL, pruning takes it alone: a series must not go while samples come.
 CATALOG_LOCK = 0x666C65742D636174
@@ -59,10 +59,10 @@ def save_parcels(database: Database, parcels: Sequence[Parcel]) -> None:
 
 def _hosts(connection: Connection, parcels: Sequence[Parcel]) -> dict[str, int]:
     names = sorted({parcel.host for parcel in parcels})
-    query = select(Host.name, Host.id).where(Host.name.in_(names))
+    query = select(HOST.c.name, HOST.c.id).where(HOST.c.name.in_(names))
     known = {row.name: row.id for row in connection.execute(query)}
     if len(known) < len(names):
-        insert_new(connection, Host.__table__, ("name",), [(name,) for name in names if name not in known])
+        insert_new(connection, HOST, ("name",), [(name,) for name in names if name not in known])
         known = {row.name: row.id for row in connection.execute(query)}
     return known
 
@@ -73,10 +73,11 @@ def _scans(connection: Connection, parcels: Sequence[Parcel], hosts: dict[str, i
     rows = sorted(
         (_scan(hosts[parcel.host], parcel) for parcel in parcels), key=lambda row: (row[0], row[2], row[1])
     )
-    insert_new(connection, Scan.__table__, _SCAN, rows)
+    insert_new(connection, SCAN, _SCAN, rows)
     times = [at for _, at, _ in keys]
-    query = select(Scan.host_id, Scan.taken_at, Scan.sweep_id, Scan.id).where(
-        Scan.host_id.in_(sorted({host for host, _, _ in keys})), Scan.taken_at.between(min(times), max(times))
+    query = select(SCAN.c.host_id, SCAN.c.taken_at, SCAN.c.sweep_id, SCAN.c.id).where(
+        SCAN.c.host_id.in_(sorted({host for host, _, _ in keys})),
+        SCAN.c.taken_at.between(min(times), max(times)),
     )
     found = {(host, at, sweep): scan for host, at, sweep, scan in connection.execute(query)}
     return [found[key] for key in keys]
@@ -103,7 +104,7 @@ def _attach(connection: Connection, parcels: Sequence[Parcel], scans: list[int])
     numbered = sorted(zip(scans, parcels, strict=True), key=lambda pair: pair[0])
     insert_new(
         connection,
-        Snapshot.__table__,
+        SNAPSHOT,
         ("scan_id", "schema", "content", "glimpse"),
         [
             (scan, parcel.schema, parcel.content, parcel.glimpse)
@@ -113,7 +114,7 @@ def _attach(connection: Connection, parcels: Sequence[Parcel], scans: list[int])
     )
     insert_new(
         connection,
-        Finding.__table__,
+        FINDING,
         _FINDING,
         [(scan, place, *row) for scan, parcel in numbered for place, row in enumerate(parcel.findings)],
     )
@@ -127,17 +128,17 @@ def _samples(connection: Connection, parcels: Sequence[Parcel], hosts: dict[str,
     ]
     series = _series(connection, {key for key, _, _ in wanted})
     rows = sorted((series[key], at, value) for key, at, value in wanted)
-    insert_new(connection, Sample.__table__, ("series_id", "at", "value"), rows)
+    insert_new(connection, SAMPLE, ("series_id", "at", "value"), rows)
 
 
 def _series(connection: Connection, keys: set[tuple[int, str, str]]) -> dict[tuple[int, str, str], int]:
-    query = select(Series.host_id, Series.metric, Series.label, Series.id).where(
-        Series.host_id.in_(sorted({host for host, _, _ in keys}))
+    query = select(SERIES.c.host_id, SERIES.c.metric, SERIES.c.label, SERIES.c.id).where(
+        SERIES.c.host_id.in_(sorted({host for host, _, _ in keys}))
     )
     known = {(host, metric, label): number for host, metric, label, number in plain_rows(connection, query)}
     missing = sorted(keys - known.keys())
     if missing:
-        insert_new(connection, Series.__table__, ("host_id", "metric", "label"), missing)
+        insert_new(connection, SERIES, ("host_id", "metric", "label"), missing)
         known = {
             (host, metric, label): number for host, metric, label, number in plain_rows(connection, query)
         }

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from sqlalchemy import Select, and_, func, select
-from sqlalchemy.orm import aliased
 
 from fleet_collector.errors import SnapshotError
 from fleet_collector.failures import Failure
@@ -18,9 +17,7 @@ from fleet_collector.snapshot import Snapshot
 from fleet_collector.store.bulk import chunks
 from fleet_collector.store.database import Database
 from fleet_collector.store.parcel import unpack_snapshot
-from fleet_collector.tables import Finding as FindingRow
-from fleet_collector.tables import Host, Scan
-from fleet_collector.tables import Snapshot as SnapshotRow
+from fleet_collector.tables import FINDING, HOST, SCAN, SNAPSHOT
 
 AT_ONCE = 500  # values in one list of a statement
 
@@ -54,22 +51,22 @@ class HostSummary(Struct, frozen=True, kw_only=True):
 def host_names(database: Database) -> list[str]:
     """Return every host's name, sorted: what a mistyped one is compared with."""
     with database.reading() as connection:
-        return sorted(connection.scalars(select(Host.name)))
+        return sorted(connection.scalars(select(HOST.c.name)))
 
 
 def scanned_often(database: Database, names: Iterable[str], times: int) -> list[str]:
     """Return those of these hosts that have at least so many scans, sorted."""
     query = (
-        select(Host.name)
-        .join(Scan, Scan.host_id == Host.id)
-        .group_by(Host.id, Host.name)
+        select(HOST.c.name)
+        .join(SCAN, SCAN.c.host_id == HOST.c.id)
+        .group_by(HOST.c.id, HOST.c.name)
         .having(func.count() >= times)
     )
     with database.reading() as connection:
         return sorted(
             name
             for some in chunks(names, AT_ONCE)
-            for name in connection.scalars(query.where(Host.name.in_(some)))
+            for name in connection.scalars(query.where(HOST.c.name.in_(some)))
         )
 
 
@@ -102,23 +99,23 @@ def latest(
     ``before`` (ms) looks at scans taken earlier only, ``answered`` at those that did not fail, ``well`` at
     whole ones without any finding above ok.
     """
-    other = aliased(Scan)
-    conditions = [other.host_id == Host.id]
+    other = SCAN.alias()
+    conditions = [other.c.host_id == HOST.c.id]
     if before is not None:
-        conditions.append(other.taken_at < before)
+        conditions.append(other.c.taken_at < before)
     if answered:
-        conditions.append(other.status != "failed")
+        conditions.append(other.c.status != "failed")
     if well:
-        conditions += [other.status == "ok", other.severity == "ok"]
+        conditions += [other.c.status == "ok", other.c.severity == "ok"]
     newest = (
-        select(other.id)
+        select(other.c.id)
         .where(*conditions)
-        .order_by(other.taken_at.desc(), other.sweep_id.desc())
+        .order_by(other.c.taken_at.desc(), other.c.sweep_id.desc())
         .limit(1)
-        .correlate(Host)
+        .correlate(HOST)
         .scalar_subquery()
     )
-    return _summaries(database, _scans().where(Scan.id == newest).order_by(Host.name), names)
+    return _summaries(database, _scans().where(SCAN.c.id == newest).order_by(HOST.c.name), names)
 
 
 def scans(
@@ -130,11 +127,11 @@ def scans(
     at_most: int | None = None,
 ) -> list[ScanSummary]:
     """Return a host's scans of ``since <= taken_at < until``, oldest first; at most the newest so many."""
-    query = _scans().where(Host.name == name).order_by(Scan.taken_at.desc(), Scan.sweep_id.desc())
+    query = _scans().where(HOST.c.name == name).order_by(SCAN.c.taken_at.desc(), SCAN.c.sweep_id.desc())
     if since is not None:
-        query = query.where(Scan.taken_at >= since)
+        query = query.where(SCAN.c.taken_at >= since)
     if until is not None:
-        query = query.where(Scan.taken_at < until)
+        query = query.where(SCAN.c.taken_at < until)
     if at_most is not None:
         query = query.limit(at_most)
     return _summaries(database, query, None)[::-1]
@@ -142,7 +139,7 @@ def scans(
 
 def scans_of(database: Database, sweep_id: int) -> list[ScanSummary]:
     """Return a sweep's scans, by host and time."""
-    query = _scans().where(Scan.sweep_id == sweep_id).order_by(Host.name, Scan.taken_at)
+    query = _scans().where(SCAN.c.sweep_id == sweep_id).order_by(HOST.c.name, SCAN.c.taken_at)
     return _summaries(database, query, None)
 
 
@@ -151,7 +148,7 @@ def snapshots(database: Database, scan_ids: Iterable[int]) -> dict[int, Snapshot
     found: dict[int, Snapshot | SnapshotError] = {}
     with database.reading() as connection:
         for some in chunks(scan_ids, AT_ONCE):
-            query = select(SnapshotRow.scan_id, SnapshotRow.content).where(SnapshotRow.scan_id.in_(some))
+            query = select(SNAPSHOT.c.scan_id, SNAPSHOT.c.content).where(SNAPSHOT.c.scan_id.in_(some))
             for scan_id, content in connection.execute(query):
                 found[scan_id] = _unpacked(content)
     return found
@@ -170,15 +167,15 @@ def findings(database: Database, scan_ids: Iterable[int]) -> dict[int, list[Find
     found: dict[int, list[Finding]] = {}
     with database.reading() as connection:
         for some in chunks(scan_ids, AT_ONCE):
-            query = select(FindingRow.__table__).where(FindingRow.scan_id.in_(some))
-            ordered = query.order_by(FindingRow.scan_id, FindingRow.position)
+            query = select(FINDING).where(FINDING.c.scan_id.in_(some))
+            ordered = query.order_by(FINDING.c.scan_id, FINDING.c.position)
             for row in connection.execute(ordered).mappings():
                 found.setdefault(row["scan_id"], []).append(_finding(row))
     return found
 
 
 def _scans() -> Select[Any]:
-    return select(Scan.__table__, Host.name.label("host")).join(Host, Host.id == Scan.host_id)
+    return select(SCAN, HOST.c.name.label("host")).join(HOST, HOST.c.id == SCAN.c.host_id)
 
 
 def _summaries(database: Database, query: Select[Any], names: Iterable[str] | None) -> list[ScanSummary]:
@@ -188,7 +185,7 @@ def _summaries(database: Database, query: Select[Any], names: Iterable[str] | No
         return [
             _summary(row)
             for some in chunks(sorted(set(names)), AT_ONCE)
-            for row in connection.execute(query.where(Host.name.in_(some))).mappings()
+            for row in connection.execute(query.where(HOST.c.name.in_(some))).mappings()
         ]
 
 
@@ -223,14 +220,14 @@ def _failures_since(database: Database, names: Sequence[str]) -> dict[str, int]:
     counts: dict[str, int] = {}
     with database.reading() as connection:
         for some in chunks(names, AT_ONCE):
-            good = aliased(Scan)
+            good = SCAN.alias()
             last_good = (
-                select(func.max(good.taken_at))
-                .where(good.host_id == Host.id, good.status != "failed")
-                .correlate(Host)
+                select(func.max(good.c.taken_at))
+                .where(good.c.host_id == HOST.c.id, good.c.status != "failed")
+                .correlate(HOST)
                 .scalar_subquery()
             )
-            after = and_(Scan.host_id == Host.id, Scan.taken_at > func.coalesce(last_good, -1))
-            query = select(Host.name, func.count()).join(Scan, after).where(Host.name.in_(some))
-            counts |= {row[0]: row[1] for row in connection.execute(query.group_by(Host.name))}
+            after = and_(SCAN.c.host_id == HOST.c.id, SCAN.c.taken_at > func.coalesce(last_good, -1))
+            query = select(HOST.c.name, func.count()).join(SCAN, after).where(HOST.c.name.in_(some))
+            counts |= {row[0]: row[1] for row in connection.execute(query.group_by(HOST.c.name))}
     return counts

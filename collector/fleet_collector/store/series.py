@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, func, select, text
 
 from fleet_collector.store.bulk import chunks, plain_rows
 from fleet_collector.store.database import Database
-from fleet_collector.tables import Host, Sample, Scan, Series
+from fleet_collector.tables import HOST, SAMPLE, SCAN, SERIES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,22 +49,24 @@ def series(
     database: Database, names: Iterable[str] | None = None, metrics: Iterable[str] | None = None
 ) -> list[SeriesKey]:
     """Return the series of these hosts and metrics, or of all, by host, metric and label."""
-    query = select(Series.id, Host.name, Series.metric, Series.label).join(Host, Host.id == Series.host_id)
+    query = select(SERIES.c.id, HOST.c.name, SERIES.c.metric, SERIES.c.label).join(
+        HOST, HOST.c.id == SERIES.c.host_id
+    )
     if metrics is not None:
-        query = query.where(Series.metric.in_(sorted(set(metrics))))
+        query = query.where(SERIES.c.metric.in_(sorted(set(metrics))))
     found: list[SeriesKey] = []
     with database.reading() as connection:
         for some in [None] if names is None else chunks(sorted(set(names)), AT_ONCE):
-            chosen = query if some is None else query.where(Host.name.in_(some))
+            chosen = query if some is None else query.where(HOST.c.name.in_(some))
             found += map(SeriesKey._make, plain_rows(connection, chosen))
     return sorted(found, key=itemgetter(1, 2, 3))
 
 
 def metrics(database: Database, name: str | None = None) -> list[str]:
     """Return the metrics that have a series, of one host or of any, sorted."""
-    query = select(Series.metric).distinct()
+    query = select(SERIES.c.metric).distinct()
     if name is not None:
-        query = query.join(Host, Host.id == Series.host_id).where(Host.name == name)
+        query = query.join(HOST, HOST.c.id == SERIES.c.host_id).where(HOST.c.name == name)
     with database.reading() as connection:
         return sorted(connection.scalars(query))
 
@@ -77,9 +79,9 @@ def labels(database: Database, name: str, metric: str) -> list[str]:
 def points(database: Database, series_id: int, *, since: int = 0, until: int = EVER) -> Points:
     """Return a series' points in ``since <= at < until`` (ms), oldest first."""
     query = (
-        select(Sample.at, Sample.value)
-        .where(Sample.series_id == series_id, Sample.at >= since, Sample.at < until)
-        .order_by(Sample.at)
+        select(SAMPLE.c.at, SAMPLE.c.value)
+        .where(SAMPLE.c.series_id == series_id, SAMPLE.c.at >= since, SAMPLE.c.at < until)
+        .order_by(SAMPLE.c.at)
     )
     with database.reading() as connection:
         rows = plain_rows(connection, query)
@@ -118,26 +120,26 @@ def latest_samples(
 ) -> list[tuple[int, str, str, str, float]]:
     """Return the same as rows: series number, host, metric, label and value."""
     last = (
-        select(func.max(Scan.taken_at))
-        .where(Scan.host_id == Series.host_id, Scan.samples > 0, Scan.taken_at < before)
-        .correlate(Series)
+        select(func.max(SCAN.c.taken_at))
+        .where(SCAN.c.host_id == SERIES.c.host_id, SCAN.c.samples > 0, SCAN.c.taken_at < before)
+        .correlate(SERIES)
         .scalar_subquery()
     )
     # One look-up for each series, whatever the database believes of its rows: joined to samples by stale
     # statistics, every point of every series was read.
     value = (
-        select(Sample.value)
-        .where(Sample.series_id == Series.id, Sample.at == last)
-        .correlate(Series)
+        select(SAMPLE.c.value)
+        .where(SAMPLE.c.series_id == SERIES.c.id, SAMPLE.c.at == last)
+        .correlate(SERIES)
         .scalar_subquery()
     )
-    query = select(Series.id, Host.name, Series.metric, Series.label, value).join(
-        Host, Host.id == Series.host_id
+    query = select(SERIES.c.id, HOST.c.name, SERIES.c.metric, SERIES.c.label, value).join(
+        HOST, HOST.c.id == SERIES.c.host_id
     )
     found: list[tuple[int, str, str, str, float]] = []
     with database.reading() as connection:
         for some in chunks(sorted(set(names)), AT_ONCE):
-            rows = plain_rows(connection, query.where(Host.name.in_(some)))
+            rows = plain_rows(connection, query.where(HOST.c.name.in_(some)))
             found += (row for row in rows if row[4] is not None)
     return found
 

@@ -31,7 +31,7 @@ from fleet_collector.store.database import Database
 from fleet_collector.store.parcel import Parcel
 from fleet_collector.store.save import save_parcels
 from fleet_collector.store.sweeps import recount
-from fleet_collector.tables import Sweep
+from fleet_collector.tables import SWEEP
 
 MAGIC = b"fleet-spool 1\n"
 LARGEST_BATCH_BYTES = 256 * 1024 * 1024
@@ -223,13 +223,13 @@ def _batches(file: BinaryIO) -> Iterator[_Batch]:
 
 def _sweep_of(database: Database, batch: _Batch) -> int:
     """Return the number of a batch's sweep; a database that was made anew in between gets a sweep for it."""
-    same = select(Sweep.id).where(
-        Sweep.started_at == batch.started_at, (Sweep.id == batch.sweep_id) | (Sweep.asked == _LOST)
+    same = select(SWEEP.c.id).where(
+        SWEEP.c.started_at == batch.started_at, (SWEEP.c.id == batch.sweep_id) | (SWEEP.c.asked == _LOST)
     )
     with database.writing() as connection:
-        found = connection.execute(same.order_by(Sweep.asked == _LOST)).scalars().first()
+        found = connection.execute(same.order_by(SWEEP.c.asked == _LOST)).scalars().first()
         if found is not None:
-            return found
+            return int(found)
         row = {"started_at": batch.started_at, "finished_at": batch.started_at, "status": "interrupted"}
         row |= {"asked": _LOST, "owner": "", "heartbeat_at": batch.started_at, "hosts": len(batch.parcels)}
-        return connection.execute(insert(Sweep).values(row).returning(Sweep.id)).scalar_one()
+        return int(connection.execute(insert(SWEEP).values(row).returning(SWEEP.c.id)).scalar_one())

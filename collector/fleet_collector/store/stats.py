@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from msgspec import Struct
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, select
 from sqlalchemy.exc import DBAPIError
 
 from fleet_collector.store.database import Database
-from fleet_collector.tables import Finding, Forecast, Host, Sample, Scan, Series, Snapshot, Sweep, Table
+from fleet_collector.tables import FINDING, FORECAST, HOST, SAMPLE, SCAN, SERIES, SNAPSHOT, SWEEP
 
 
 class Stats(Struct, frozen=True, kw_only=True):
@@ -42,16 +42,16 @@ def stats(database: Database) -> Stats:
         counts = {
             name: _count(connection, table)
             for name, table in (
-                ("hosts", Host),
-                ("sweeps", Sweep),
-                ("scans", Scan),
-                ("snapshots", Snapshot),
-                ("findings", Finding),
-                ("series", Series),
-                ("forecasts", Forecast),
+                ("hosts", HOST),
+                ("sweeps", SWEEP),
+                ("scans", SCAN),
+                ("snapshots", SNAPSHOT),
+                ("findings", FINDING),
+                ("series", SERIES),
+                ("forecasts", FORECAST),
             )
         }
-        scanned = select(func.sum(Scan.samples), func.min(Scan.taken_at), func.max(Scan.taken_at))
+        scanned = select(func.sum(SCAN.c.samples), func.min(SCAN.c.taken_at), func.max(SCAN.c.taken_at))
         samples, oldest, newest = connection.execute(scanned).one()
         total, free = _whole(connection, database.path)
         return Stats(
@@ -61,12 +61,12 @@ def stats(database: Database) -> Stats:
             newest_at=newest,
             total_bytes=total,
             free_bytes=free,
-            sample_bytes=_bytes(connection, Sample),
-            snapshot_bytes=_bytes(connection, Snapshot),
+            sample_bytes=_bytes(connection, SAMPLE),
+            snapshot_bytes=_bytes(connection, SNAPSHOT),
         )
 
 
-def _count(connection: Connection, table: type[Table]) -> int:
+def _count(connection: Connection, table: Table) -> int:
     return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 
@@ -82,9 +82,9 @@ def _whole(connection: Connection, path: Path | None) -> tuple[int, int | None]:
     return page * pages + (log.stat().st_size if log.exists() else 0), page * free
 
 
-def _bytes(connection: Connection, table: type[Table]) -> int | None:
+def _bytes(connection: Connection, table: Table) -> int | None:
     """Return the bytes of a table with its indexes and overflow."""
-    name = table.__tablename__
+    name = table.name
     if connection.dialect.name != "sqlite":
         size = connection.exec_driver_sql("SELECT pg_total_relation_size(%s::regclass)", (name,)).scalar_one()
         return int(size)

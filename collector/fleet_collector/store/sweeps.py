@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from fleet_collector.errors import SweepRunning
 from fleet_collector.store.database import Database
 from fleet_collector.store.owner import lives, this_process
-from fleet_collector.tables import Scan, Sweep
+from fleet_collector.tables import SCAN, SWEEP
 
 _BEGIN_LOCK = 0x666C65742D737770  # of PostgreSQL: beginning sweeps look at each other one after the other
 _LARGEST_NAMES_BYTES = 32 * 1024 * 1024
@@ -70,7 +70,7 @@ def begin_sweep(
         _bury(connection)
         if alone:
             _refuse_overlap(connection, set(hosts))
-        return connection.execute(insert(Sweep).values(**row).returning(Sweep.id)).scalar_one()
+        return int(connection.execute(insert(SWEEP).values(**row).returning(SWEEP.c.id)).scalar_one())
 
 
 def finish_sweep(
@@ -86,7 +86,7 @@ def finish_sweep(
 def beat(database: Database, sweep_id: int) -> None:
     """Say that a sweep still runs; ``Writer`` does it for every sweep that has something to store."""
     with database.writing() as connection:
-        connection.execute(update(Sweep).where(Sweep.id == sweep_id).values(heartbeat_at=now_ms()))
+        connection.execute(update(SWEEP).where(SWEEP.c.id == sweep_id).values(heartbeat_at=now_ms()))
 
 
 def mark_interrupted(database: Database) -> list[int]:
@@ -105,10 +105,10 @@ def sweep(database: Database, sweep_id: int) -> SweepSummary:
 
 def sweeps(database: Database, *, sweep_id: int | None = None, at_most: int = 100) -> list[SweepSummary]:
     """Return the last sweeps, newest first."""
-    columns = [getattr(Sweep, name) for name in SweepSummary.__struct_fields__]
-    query = select(*columns).order_by(Sweep.started_at.desc(), Sweep.id.desc()).limit(at_most)
+    columns = [SWEEP.c[name] for name in SweepSummary.__struct_fields__]
+    query = select(*columns).order_by(SWEEP.c.started_at.desc(), SWEEP.c.id.desc()).limit(at_most)
     if sweep_id is not None:
-        query = query.where(Sweep.id == sweep_id)
+        query = query.where(SWEEP.c.id == sweep_id)
     with database.reading() as connection:
         return [SweepSummary(**row) for row in connection.execute(query).mappings()]
 
@@ -116,12 +116,14 @@ def sweeps(database: Database, *, sweep_id: int | None = None, at_most: int = 10
 def recount(connection: Connection, sweep_ids: Sequence[int]) -> None:
     """Count the scans of sweeps anew, after some have come late."""
     for sweep_id in sweep_ids:
-        connection.execute(update(Sweep).where(Sweep.id == sweep_id).values(**_counts(connection, sweep_id)))
+        connection.execute(
+            update(SWEEP).where(SWEEP.c.id == sweep_id).values(**_counts(connection, sweep_id))
+        )
 
 
 def _refuse_overlap(connection: Connection, hosts: set[str]) -> None:
-    running = select(Sweep.id, Sweep.started_at, Sweep.targets).where(
-        Sweep.status == "running", Sweep.targets.is_not(None)
+    running = select(SWEEP.c.id, SWEEP.c.started_at, SWEEP.c.targets).where(
+        SWEEP.c.status == "running", SWEEP.c.targets.is_not(None)
     )
     for row in connection.execute(running):
         names = zstandard.ZstdDecompressor().decompress(row.targets, max_output_size=_LARGEST_NAMES_BYTES)
@@ -136,7 +138,7 @@ def _refuse_overlap(connection: Connection, hosts: set[str]) -> None:
 
 
 def _bury(connection: Connection) -> list[int]:
-    running = select(Sweep.id, Sweep.owner, Sweep.heartbeat_at).where(Sweep.status == "running")
+    running = select(SWEEP.c.id, SWEEP.c.owner, SWEEP.c.heartbeat_at).where(SWEEP.c.status == "running")
     dead = [
         (row.id, row.heartbeat_at)
         for row in connection.execute(running)
@@ -149,10 +151,10 @@ def _bury(connection: Connection) -> list[int]:
 
 def _close(connection: Connection, sweep_id: int, status: str, at: int) -> None:
     values = {"status": status, "finished_at": at, "targets": None, **_counts(connection, sweep_id)}
-    connection.execute(update(Sweep).where(Sweep.id == sweep_id).values(values))
+    connection.execute(update(SWEEP).where(SWEEP.c.id == sweep_id).values(values))
 
 
 def _counts(connection: Connection, sweep_id: int) -> dict[str, int]:
-    query = select(Scan.status, func.count()).where(Scan.sweep_id == sweep_id).group_by(Scan.status)
+    query = select(SCAN.c.status, func.count()).where(SCAN.c.sweep_id == sweep_id).group_by(SCAN.c.status)
     found = {row[0]: row[1] for row in connection.execute(query)}
     return {name: found.get(name, 0) for name in ("ok", "partial", "failed")}

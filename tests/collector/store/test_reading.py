@@ -12,7 +12,7 @@ from fleet_collector.errors import SnapshotError
 from fleet_collector.metrics import Sample
 from fleet_collector.snapshot import Snapshot
 from fleet_collector.store.parcel import unpack_snapshot
-from fleet_collector.tables import Snapshot as SnapshotRow
+from fleet_collector.tables import SNAPSHOT
 from tests.collector.store.records import DAY, FINDING, NOON, failed, samples, sweep, well
 
 
@@ -79,7 +79,7 @@ def test_snapshots_of_other_forms(database: store.Database) -> None:
     with database.writing() as connection:
         for host, content in contents.items():
             connection.execute(
-                update(SnapshotRow).where(SnapshotRow.scan_id == ids[host]).values(content=content)
+                update(SNAPSHOT).where(SNAPSHOT.c.scan_id == ids[host]).values(content=content)
             )
     found = store.snapshots(database, ids.values())
     newer = found[ids["newer"]]

@@ -11,8 +11,8 @@ from fleet_collector import store
 from fleet_collector.errors import StoreError
 from fleet_collector.findings.finding import Finding as FindingRead
 from fleet_collector.metrics import Sample
-from fleet_collector.tables import Finding, Host, Scan, Series, Snapshot, Table
-from fleet_collector.tables import Sample as SampleRow
+from fleet_collector.tables import FINDING as FINDINGS
+from fleet_collector.tables import HOST, SAMPLE, SCAN, SERIES, SNAPSHOT
 from tests.collector.store.records import (
     DAY,
     FAILURE,
@@ -28,10 +28,10 @@ from tests.collector.store.records import (
 
 
 def rows(database: store.Database) -> dict[str, int]:
-    tables: tuple[type[Table], ...] = (Host, Scan, Snapshot, Finding, Series, SampleRow)
+    tables = (HOST, SCAN, SNAPSHOT, FINDINGS, SERIES, SAMPLE)
     with database.reading() as connection:
         return {
-            table.__tablename__: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
             for table in tables
         }
 

@@ -14,7 +14,7 @@ from fleet_collector.errors import StoreError
 from fleet_collector.store import database as door
 from fleet_collector.store import spool
 from fleet_collector.store.parcel import pack
-from fleet_collector.tables import Scan, Sweep
+from fleet_collector.tables import SCAN, SWEEP
 from tests import postgres
 from tests.collector.store.records import NOON, child, sweep, well
 from tests.databases import FULL
@@ -84,7 +84,7 @@ def test_the_writer_keeps_the_sweep_alive(database: store.Database) -> None:
     number = store.begin_sweep(database, asked="x", hosts=[])
     writer = store.Writer(database, number, clock=clock)
     with database.writing() as connection:
-        connection.execute(update(Sweep).values(heartbeat_at=5, owner="elsewhere 1 1"))
+        connection.execute(update(SWEEP).values(heartbeat_at=5, owner="elsewhere 1 1"))
     clock.now = 31
     writer.tick()
     assert store.mark_interrupted(database) == []
@@ -163,7 +163,7 @@ def test_a_spool_of_a_database_that_was_made_anew(sqlite: store.Database) -> Non
     file.append(pack([well("a", number, NOON)]))
     file.close()
     with sqlite.writing() as connection:
-        connection.execute(delete(Scan))
+        connection.execute(delete(SCAN))
     assert again(sqlite)[0] == 1
     [late, first] = store.sweeps(sqlite)
     assert (late.status, late.started_at, late.ok) == ("interrupted", NOON - 5, 1)

@@ -6,13 +6,13 @@ from sqlalchemy import update
 from fleet_collector import store
 from fleet_collector.errors import SweepRunning
 from fleet_collector.store.owner import lives, this_process
-from fleet_collector.tables import Sweep
+from fleet_collector.tables import SWEEP
 from tests.collector.store.records import NOON, child, failed, finish, sweep, well
 
 
 def change(database: store.Database, number: int, **values: object) -> None:
     with database.writing() as connection:
-        connection.execute(update(Sweep).where(Sweep.id == number).values(**values))
+        connection.execute(update(SWEEP).where(SWEEP.c.id == number).values(**values))
 
 
 def test_a_sweep_from_beginning_to_end(database: store.Database) -> None:
