@@ -1,12 +1,19 @@
-"""Many rows at once, as each driver takes them fastest: executemany on SQLite, arrays on PostgreSQL."""
+"""Many rows at once, as each driver takes them fastest: long statements on SQLite, arrays on PostgreSQL.
+
+SQLite's driver gives up the interpreter's lock and takes it again for each step of a statement. With a
+statement a row, a thread that saves waits for the busy threads beside it at every row.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Executable, Table
+
+VALUES_AT_ONCE = 900  # in one statement; SQLite before 3.32 takes 999
 
 Row = tuple[Any, ...]
 
@@ -19,10 +26,12 @@ def insert_new(connection: Connection, table: Table, columns: tuple[str, ...], r
     """
     if not rows:
         return
-    statement = _insert(table, columns, connection.dialect)
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(statement, list(rows))
+        for some in chunks(rows, VALUES_AT_ONCE // len(columns)):
+            statement = _insert(table, columns, connection.dialect, len(some))
+            connection.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
     else:
+        statement = _insert(table, columns, connection.dialect)
         connection.exec_driver_sql(statement, tuple(list(values) for values in zip(*rows, strict=True)))
 
 
@@ -52,12 +61,13 @@ def delete_samples(connection: Connection, keys: Sequence[tuple[int, int]]) -> i
     return connection.exec_driver_sql(statement, (list(series), list(times))).rowcount
 
 
-@lru_cache(maxsize=32)
-def _insert(table: Table, columns: tuple[str, ...], dialect: Dialect) -> str:
+@lru_cache(maxsize=64)
+def _insert(table: Table, columns: tuple[str, ...], dialect: Dialect, rows: int = 1) -> str:
     quote = dialect.identifier_preparer.quote
     into = f"INSERT INTO {quote(table.name)} ({', '.join(quote(column) for column in columns)})"
     if dialect.name == "sqlite":
-        source = f"VALUES ({', '.join('?' * len(columns))})"
+        row = f"({', '.join('?' * len(columns))})"
+        source = f"VALUES {', '.join([row] * rows)}"
     else:
         types = (table.columns[column].type.compile(dialect) for column in columns)
         source = f"SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in types)})"  # noqa: S608 - own names
