@@ -47,9 +47,9 @@ class Paths:
     def days_to(self, height: float) -> Floats:
         """Days until each path first reaches a height; infinite if it never does."""
         room = np.maximum(height - self.level, 0.0)
-        inside = self.slope**2 + 4.0 * self.bend * room
-        root = np.sqrt(np.maximum(inside, 0.0))
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            inside = self.slope**2 + 4.0 * self.bend * room
+            root = np.sqrt(np.maximum(inside, 0.0))
             days = 2.0 * room / (self.slope + root)
             curved = np.log1p(self.pace * room / self.slope) / self.pace
         days = np.where(self.pace > 0.0, curved, days)

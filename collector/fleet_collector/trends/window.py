@@ -90,7 +90,7 @@ def open_window(samples: Samples, runs: Runs | None) -> Window:
     else:
         bin_x, bin_y = x, value
     nuisance = np.ones((bin_x.size, 1))
-    if reset < 1.0:
+    if reset <= 1.0:  # also of the last sample alone
         nuisance = np.hstack((nuisance, (bin_x >= reset).astype(np.float64)[:, None]))
     return _scaled(samples, bin_x, bin_y, nuisance, daily=daily, runs=runs)
 

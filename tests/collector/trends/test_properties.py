@@ -43,6 +43,23 @@ def test_any_values_at_nightly_times_are_judged(values: list[float], limit: floa
     json.dumps(asdict(trend), allow_nan=False)
 
 
+@given(st.integers(8, 60), st.lists(st.integers(0, 59), max_size=6), st.sampled_from([0.3, 1.0, 73.0]))
+@settings(max_examples=150, deadline=None)
+def test_growth_that_falls_anywhere_is_judged(count: int, falls: list[int], step_days: float) -> None:
+    values = np.arange(count) * 2.0 + np.random.default_rng(count).normal(size=count) * 0.02
+    for fall in falls:
+        values[min(fall, count - 1) :] -= values[min(fall, count - 1)]
+    at = START + np.arange(count) * step_days * DAY_S
+    json.dumps(asdict(analyse(at.tolist(), values.tolist(), 150.0)), allow_nan=False)
+
+
+def test_a_fall_at_the_last_sample_is_where_the_forecast_begins() -> None:
+    at = [START + i * DAY_S for i in range(20)]
+    trend = analyse(at, [10.0 + 2.0 * i for i in range(19)] + [10.0], 110.0)
+    assert trend.eta_days is not None
+    assert 45.0 < trend.eta_days < 55.0
+
+
 @given(plausible(), st.sampled_from([1.0 / 1024.0, 8.0, 1024.0, 2.0**30]))
 @settings(max_examples=40, deadline=None)
 def test_the_unit_does_not_matter(samples: tuple[list[float], list[float]], unit: float) -> None:
