@@ -73,7 +73,7 @@ WRONG = [
     (["show", "web1", "--at", "2001-01-01"], "was not scanned before that time"),
     (["why", "webb1"], "did you mean web1"),
     (["hosts", "nobody"], "never scanned"),
-    (["hosts", "--unseen", "-1"], "greater than or equal to 0"),
+    (["hosts", "--unseen", "-1"], "--unseen"),
     (["history", "web1", "--metric", "time_wiat"], "did you mean time_wait"),
     (["history", "web1", "--metric", "disk_used_percent:/vra"], "/"),
     (["history", "nobody"], "never scanned"),
