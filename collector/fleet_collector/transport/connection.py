@@ -112,6 +112,7 @@ class Connection(asyncssh.SSHClientConnection):
     ) -> None:
         super().__init__(loop, shared, wait="auth")
         self._logger = SILENCE
+        self._outgoing: list[bytes] = []
         self._trust = trust
         self._algorithms = host_key_algorithms
         self._auth_methods = [b"publickey"]  # spares the round trip of asking what there is
@@ -132,6 +133,23 @@ class Connection(asyncssh.SSHClientConnection):
         """Leave out the empty packet before each real one (it protects CBC ciphers), and all log text."""
         if pkttype != MSG_IGNORE:
             super().send_packet(pkttype, *args)
+
+    def _send(self, data: bytes) -> None:
+        """Send together what is said in one breath: a system call costs more than a packet."""
+        if not self._outgoing:
+            self._loop.call_soon(self._flush)
+        self._outgoing.append(data)
+
+    def _flush(self) -> None:
+        data = b"".join(self._outgoing)
+        self._outgoing.clear()
+        if data:
+            super()._send(data)
+
+    def _force_close(self, exc: Exception | None) -> None:
+        """Say the last words before the line is cut."""
+        self._flush()
+        super()._force_close(exc)
 
     def log_sent_packet(self, *args: object, **kwargs: object) -> None:
         """Nobody listens."""
