@@ -37,7 +37,7 @@ import platformdirs
 from msgspec import Struct, field
 
 from fleet_collector.errors import SettingsError
-from fleet_collector.findings.expected import Expected
+from fleet_collector.findings.expected import Expected, wanted_port
 from fleet_collector.findings.thresholds import Thresholds
 from fleet_collector.limits import Limits
 from fleet_collector.retention import Retention
@@ -46,6 +46,7 @@ FILE = "fleet.toml"
 
 T = TypeVar("T")
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`(?: - at `\$\.?([^`]*)`)?")
+_TARGET = re.compile(r"(?:(?:tcp|udp)://)?[^/]+:([0-9]{1,5})")  # as the agent reads it
 
 
 class Ssh(Struct, frozen=True, forbid_unknown_fields=True):
@@ -137,6 +138,7 @@ def parse(text: str) -> Settings:
         raise SettingsError(f"not TOML: {fault}") from fault
     groups = _convert(document.pop("group", {}), dict[str, dict[str, Any]], "group")
     settings = _convert(document, Settings)
+    _check(settings.expect, "expect")
     return msgspec.structs.replace(
         settings, group={name: _group(table, f"group.{name}") for name, table in groups.items()}
     )
@@ -145,7 +147,21 @@ def parse(text: str) -> Settings:
 def _group(table: dict[str, Any], place: str) -> Group:
     group = _convert(table, Group, place)
     _convert(group.thresholds, Thresholds, f"{place}.thresholds")
+    _check(group.expect, f"{place}.expect")
     return group
+
+
+def _check(expect: Expected, place: str) -> None:
+    """What is wanted must be readable before any host is asked; SettingsError tells the place in the file."""
+    for text in expect.ports:
+        try:
+            wanted_port(text)
+        except SettingsError as fault:
+            raise SettingsError(f"{fault} - at `{place}.ports`") from fault
+    for text in expect.reach:
+        port = _TARGET.fullmatch(text)
+        if not port or not 0 < int(port[1]) < 65536:
+            raise SettingsError(f"{text!r} is not of the form tcp://db1:5432 - at `{place}.reach`")
 
 
 def _convert(value: object, kind: type[T], place: str = "") -> T:

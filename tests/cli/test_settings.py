@@ -62,6 +62,9 @@ def test_the_later_group_wins_and_other_hosts_keep_the_common_threshold() -> Non
         ),
         ("[limits]\nconcurrency = 'many'", "Expected `int`, got `str` - at `limits.concurrency`"),
         ("[limits]\nconcurrency = 0", "Expected `int` >= 1 - at `limits.concurrency`"),
+        ("[expect]\nports = ['x']", "port 'x' is not of the form 443, .* - at `expect.ports`"),
+        ("[group.web.expect]\nreach = ['db1']", "'db1' is not of the form .* - at `group.web.expect.reach`"),
+        ("[group.web.expect]\nreach = ['tcp://db1:99999']", "'tcp://db1:99999' is not of the form"),
         ("[limits", "not TOML"),
     ],
 )
