@@ -22,7 +22,7 @@ Hosts = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="HOSTS",
-        help="Files of hosts, names, ranges like web[01-20] or @group; - reads standard input.",
+        help="Files of hosts, names, or ranges like web[01-20]; - reads standard input.",
         show_default=False,
     ),
 ]

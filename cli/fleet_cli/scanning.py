@@ -18,7 +18,7 @@ import typer
 from fleet_cli.asking import for_targets, rules_of
 from fleet_cli.settings import Settings
 from fleet_collector import inventory, store
-from fleet_collector.errors import StoreError, SweepRunning
+from fleet_collector.errors import StoreError, SweepRunning, UsageError
 from fleet_collector.inventory import Target
 from fleet_collector.record import Record
 from fleet_collector.sweep import Plan, sweep
@@ -87,6 +87,9 @@ def _ssh(asked: Asked, settings: Settings) -> SshOptions:
     keys = asked.identity or (Path(chosen.identity_file) if chosen.identity_file else None)
     config = asked.ssh_config or (Path(chosen.config_file) if chosen.config_file else None)
     host_keys = asked.host_keys or chosen.host_keys
+    for file, meant in ((keys, "private key"), (config, "ssh configuration")):
+        if file and not file.expanduser().exists():
+            raise UsageError(f"the {meant} {file} is not there")
     options = SshOptions(
         defaults=Defaults(
             user=asked.user or chosen.user,

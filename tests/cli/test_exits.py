@@ -65,6 +65,8 @@ WRONG = [
     (["scan", "web[1-"], "web[1-"),
     (["scan", "web1", "--limit", "db*"], "db*"),
     (["scan", "web1", "--config", "nowhere.toml"], "nowhere.toml is not there"),
+    (["scan", "web1", "--identity", "no-key"], "the private key no-key is not there"),
+    (["scan", "web1", "--ssh-config", "no-config"], "the ssh configuration no-config is not there"),
     (["skan"], "skan"),
     (["show"], "HOST"),
     (["show", "web9"], "did you mean web"),
@@ -107,6 +109,10 @@ def test_before_the_first_scan_every_command_says_what_to_do(fleet: Fleet) -> No
         assert said.err == "fleet: no host was scanned yet: fleet scan hosts.txt\n"
     for words in (["why"], ["hosts"], ["trends"], ["diff"], ["db", "stats"]):
         assert fleet(*words).code == 0
+
+
+def test_nothing_is_called_well_where_nothing_was_scanned(fleet: Fleet) -> None:
+    assert fleet("why").out.strip() == "no host was scanned by then: fleet scan hosts.txt"
 
 
 def test_a_fault_of_fleet_itself_is_70_and_says_how_to_see_it(

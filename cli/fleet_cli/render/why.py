@@ -30,7 +30,7 @@ def page(diagnosis: Diagnosis, cases: Sequence[Judged], *, quiet: bool = False) 
     if len(diagnosis.causes) > MOST_CAUSES:
         more = several(len(diagnosis.causes) - MOST_CAUSES, "lesser cause")
         parts.append(Text(f"and {more}: --format json has them", "dim"))
-    if not diagnosis.causes:
+    if cases and not diagnosis.causes:
         parts.append(Text("Nothing is wrong, as far as was measured.", style="green"))
     if not quiet:
         parts += [Text(), *_innocent(diagnosis, len(cases))]
@@ -39,7 +39,7 @@ def page(diagnosis: Diagnosis, cases: Sequence[Judged], *, quiet: bool = False) 
 
 def _head(cases: Sequence[Judged]) -> Text:
     if not cases:
-        return Text("no host was scanned before that time", style="dim")
+        return Text("no host was scanned by then: fleet scan hosts.txt", style="dim")
     first, last = (choose(case.taken_at for case in cases) for choose in (min, max))
     when = moment(last) if last - first < 600 else f"{moment(first)} to {moment(last)}"
     return Text(f"{several(len(cases), 'host')}, scanned {when} UTC", style="dim")
