@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -60,6 +61,7 @@ def run() -> None:
     """Run the command line and leave with one of ``exits``."""
     # NumPy would start a thread a core, at 0.1 s of CPU on two cores, for series that one judges as quickly.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _spell_what_the_terminal_can()
     try:
         code = app(standalone_mode=False) or exits.FINE
         sys.stdout.flush()
@@ -72,6 +74,13 @@ def run() -> None:
     except (Exception, KeyboardInterrupt) as fault:
         code = _explain(fault)
     sys.exit(code)
+
+
+def _spell_what_the_terminal_can() -> None:
+    """In a locale such as ISO 8859-1 a letter that it lacks becomes a question mark, not a fault."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _reader_has_gone() -> int:

@@ -190,3 +190,10 @@ def test_a_reader_that_leaves_is_no_fault(program: Program, database: Path) -> N
         assert process.stderr.read() == ""
         assert process.wait(timeout=60) == 0
         process.stderr.close()
+
+
+def test_a_locale_without_the_blocks_of_a_sparkline_is_no_fault(program: Program, database: Path) -> None:
+    variables = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    said = Program(program.home, variables)("history", "web1", "--metric", "time_wait")
+    assert (said.code, said.err) == (0, "")
+    assert "time_wait" in said.out
