@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from getpass import getuser
 from pathlib import Path
 from typing import Literal
@@ -79,7 +80,7 @@ def route(target: Target, config: SshConfig, defaults: Defaults) -> Route:
     keys = (Path(target.key_file).expanduser(),) if target.key_file else defaults.key_files
     host = target.address or target.name
     user, port = target.user or defaults.user, target.port or defaults.port
-    return _route(Subject(host, getuser(), user, port), keys, config, defaults, ())
+    return _route(Subject(host, _local_user(), user, port), keys, config, defaults, ())
 
 
 def _route(
@@ -124,9 +125,8 @@ def _port(text: str, host: str) -> int:
 def _identity(values: Values, known: dict[str, str], keys: tuple[Path, ...], defaults: Defaults) -> Identity:
     named = [_path(word, known) for word in values.get("identityfile", ()) if word.lower() != "none"]
     files = (*keys, *(path for path in named if path not in keys))
-    ssh = Path.home() / ".ssh"
     return Identity(
-        files=files or tuple(ssh / name for name in DEFAULT_IDENTITIES),
+        files=files or tuple(_path(f"~/.ssh/{name}", known) for name in DEFAULT_IDENTITIES),
         certificates=tuple(_path(word, known) for word in values.get("certificatefile", ())),
         chosen=bool(files),
         only=(_first(values, "identitiesonly") or "no").lower() == "yes",
@@ -145,8 +145,21 @@ def _agent(values: Values, known: dict[str, str], defaults: Defaults) -> str | N
     return str(_path(word, known))
 
 
+@cache
+def _local_user() -> str:
+    return getuser()  # may ask a directory server
+
+
 def _path(word: str, known: dict[str, str]) -> Path:
-    return Path(os.path.expandvars(expand(word, known))).expanduser()
+    if "%" in word or "$" in word:
+        return Path(os.path.expandvars(expand(word, known))).expanduser()
+    return _fixed_path(word, os.environ.get("HOME"))
+
+
+@lru_cache(maxsize=1024)
+def _fixed_path(word: str, home: str | None) -> Path:  # noqa: ARG001 - what ~ stands for
+    """The same path of ten thousand hosts is one object."""
+    return Path(word).expanduser()
 
 
 def _known_hosts(values: Values, known: dict[str, str]) -> tuple[Path, ...]:
