@@ -19,4 +19,5 @@ def connect(option: str | None, settings: Settings) -> store.Database:
     database = store.connect(address(option, settings))
     for notice in database.notices:
         typer.echo(f"fleet: {notice}", err=True)
+    database.notices.clear()  # a command that ends by telling what came later does not repeat them
     return database

@@ -67,3 +67,18 @@ def test_a_sweep_looks_ahead_for_its_own_hosts(fleet: Fleet, program: Program) -
 
 def test_hosts_are_foretold_once_there_can_be_a_trend() -> None:
     assert reporting.FORETOLD_AFTER == screen.LEAST_SAMPLES
+
+
+def test_a_notice_of_opening_is_told_once_by_a_sweep(
+    fleet: Fleet, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = store.connect
+
+    def noticing(address: str) -> store.Database:
+        opened = connect(address)
+        opened.notices.append("7 results were brought in")
+        return opened
+
+    monkeypatch.setattr(store, "connect", noticing)
+    said = fleet("scan", "127.0.0.1", "--port", "1", "--quiet")
+    assert said.err.count("7 results were brought in") == 1
