@@ -36,7 +36,7 @@ By hand, ``python3 -m fleet_agent`` prints one JSON document with the start and 
 section under its step's name.
 """
 
-import os
+import posix as os
 import sys
 
 from fleet_agent.jsontext import dumps

@@ -1,6 +1,6 @@
 """Control groups of version 1, version 2, and both side by side (hybrid): limits and how full they are."""
 
-import os
+import posix as os
 
 MOUNT = "/sys/fs/cgroup"
 GROUPS_LIMIT = 1000

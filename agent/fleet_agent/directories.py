@@ -1,6 +1,6 @@
 """Where the space of a full volume has gone: a bounded walk that stays on one device and follows no link."""
 
-import os
+import posix as os
 import time
 
 BLOCK_BYTES = 512
@@ -80,7 +80,7 @@ def large(top, points, deadline, most):
 def _parents(top, directory):
     """The directories above one, up to ``top``."""
     while len(directory) > len(top):
-        directory = os.path.dirname(directory)
+        directory = directory.rpartition("/")[0] or "/"
         yield directory
 
 
@@ -91,7 +91,7 @@ def _ranked(top, sizes, most):
         for parent in _parents(top, directory):
             totals[parent] = totals.get(parent, 0) + size
     for directory, size in totals.items():
-        parent = os.path.dirname(directory)
+        parent = directory.rpartition("/")[0] or "/"
         largest_child[parent] = max(largest_child.get(parent, 0), size)
     floor = max(1, totals.get(top, 0) * SHARE)
     found = [

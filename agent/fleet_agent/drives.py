@@ -1,6 +1,5 @@
 """Block devices: their counters, what they carry, and md arrays."""
 
-import os
 
 VIRTUAL = ("loop", "ram", "sr", "fd", "zram", "nbd")
 FIELDS = 11  # of Documentation/admin-guide/iostats.rst, discards and flushes left out
@@ -81,12 +80,20 @@ def device_name(host, mount):
     """The kernel's name of the block device of a mount (``vda1``, ``dm-0``), or None."""
     try:
         if not mount.device.startswith("0:"):
-            return os.path.basename(host.link("/sys/dev/block/" + mount.device))
+            return host.link("/sys/dev/block/" + mount.device).rpartition("/")[2]
         if mount.source.startswith("/dev/"):  # btrfs has device numbers of its own
-            return os.path.basename(os.path.realpath(host.path(mount.source)))
+            return _target(host, mount.source).rpartition("/")[2]
     except OSError:
         pass
     return None
+
+
+def _target(host, path):
+    """What a name below /dev/mapper or /dev/disk stands for; the path itself where it is no link."""
+    try:
+        return host.link(path)
+    except OSError:
+        return path
 
 
 def _below(host, name, depth):

@@ -3,9 +3,10 @@
 Every read is bounded, every command has a deadline, and nothing here writes a file.
 """
 
-import os
+import posix as os  # most of what os has, without what its import costs
 import select
 import time
+from _stat import S_ISDIR
 
 READ_LIMIT = 1 << 20
 CHUNK_BYTES = 16384  # a file below /proc/sys costs the kernel as much memory as it is asked for
@@ -31,6 +32,7 @@ class Host(object):
 
     def __init__(self, root="/"):
         self.root = root.rstrip("/")
+        self.kernel_log = None  # kept by the module of that name, for all who ask
         self.live = not self.root  # sockets, statvfs and commands answer for the running machine only
 
     def path(self, path):
@@ -72,7 +74,18 @@ class Host(object):
 
     def exists(self, path):
         """Whether a path is there."""
-        return os.path.exists(self.root + path)
+        try:
+            os.stat(self.root + path)
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def is_directory(self, path):
+        """Whether a path leads to a directory."""
+        try:
+            return S_ISDIR(os.stat(self.root + path).st_mode)
+        except (OSError, ValueError):
+            return False
 
     def run(self, argv, timeout, limit=OUTPUT_LIMIT):
         """Run a program of the live machine: (exit status, stdout text).
@@ -104,8 +117,9 @@ def find_program(name):
     if "/" in name:
         candidates = [name]
     else:
-        directories = os.environ.get("PATH", "").split(":") + ["/usr/sbin", "/usr/bin", "/sbin", "/bin"]
-        candidates = [os.path.join(directory, name) for directory in directories if directory]
+        directories = os.environ.get(b"PATH", b"").decode("utf-8", "surrogateescape").split(":")
+        directories += ["/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+        candidates = [directory + "/" + name for directory in directories if directory]
     for candidate in candidates:
         if os.access(candidate, os.X_OK):
             return candidate
@@ -116,7 +130,7 @@ def _become(program, argv, output):
     """In the child: turn into the program, its own session, stdin and stderr closed off."""
     try:
         os.setsid()
-        null = os.open(os.devnull, os.O_RDWR)
+        null = os.open("/dev/null", os.O_RDWR)
         os.dup2(null, 0)
         os.dup2(output, 1)
         os.dup2(null, 2)

@@ -1,6 +1,6 @@
 """How much room journald's files take, and how much they may (journald.conf(5))."""
 
-import os
+import posix as os
 import time
 
 from fleet_agent.directories import Walk

@@ -4,7 +4,7 @@
 (Documentation/ABI/testing/dev-kmsg): priority, then microseconds since boot.
 """
 
-import os
+import posix as os
 
 from fleet_agent import libc
 
@@ -40,7 +40,13 @@ OOM = (b"oom-kill:", b"Killed process ")
 
 
 def read(host):
-    """The lines or records that the kernel still has, oldest first, as one text of bytes."""
+    """The lines or records that the kernel still has, oldest first, as one text of bytes; read once."""
+    if host.kernel_log is None:
+        host.kernel_log = _read(host)
+    return host.kernel_log
+
+
+def _read(host):
     if not host.live:
         return host.read_bytes("/dev/kmsg", LOG_BYTES)
     try:

@@ -3,7 +3,7 @@
 The ctypes package costs more to import than all it would do here, so this stands on what it is made of.
 """
 
-import os
+import posix as os
 
 
 def call(name, *arguments):

@@ -1,6 +1,5 @@
 """Where logs usually lie, and the large files there: names and status only, never content."""
 
-import os
 import time
 
 from fleet_agent import mounts as mount_table
@@ -63,7 +62,7 @@ def _roots(host, patterns, avoid):
 def _expand(host, base, parts, avoid):
     """Directories that match the rest of a pattern below ``base``."""
     if not parts:
-        return [base] if base and os.path.isdir(host.path(base)) else []
+        return [base] if base and host.is_directory(base) else []
     first, rest = parts[0], parts[1:]
     names = [first]
     if "*" in first or "?" in first:
@@ -85,9 +84,12 @@ def _follow(host, path, avoid):
         if _is_avoided(path, avoid):
             return None
         try:
-            path = os.path.normpath(os.path.join(os.path.dirname(path), host.link(path)))
+            target = host.link(path)
         except OSError:
             return path  # no link, or not there
+        from posixpath import join, normpath  # and with it os, for the few roots that are links
+
+        path = normpath(join(path.rpartition("/")[0], target))
     return None
 
 

@@ -1,6 +1,5 @@
 """What logrotate does with a file: its configuration and state, read as logrotate.conf(5) describes them."""
 
-import os
 import time
 
 from fleet_agent.wildcard import matches
@@ -102,7 +101,7 @@ class Rules(object):
         for name in names:
             try:
                 self._check_mode(name)
-                if not os.path.isdir(self.host.path(name)):
+                if not self.host.is_directory(name):
                     self.read(name, depth + 1)
             except OSError as fault:
                 self._failed(name, fault)
@@ -276,8 +275,11 @@ def scheduled(host):
     systemd = host.exists("/run/systemd/system")
     if systemd:
         for directory in TIMERS:
-            if os.path.lexists(host.path(directory + "logrotate.timer")):
-                return "timer"
+            try:
+                if "logrotate.timer" in host.list(directory):
+                    return "timer"
+            except OSError:
+                continue
     for path in CRON_FILES + CRON_FILES_ALPINE:
         try:
             text = host.read(path, FILE_LIMIT)

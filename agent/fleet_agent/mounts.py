@@ -1,7 +1,7 @@
 """Mounted file systems: which they are, which may hang, how full they are, without waiting for any."""
 
 import errno
-import os
+import posix as os
 import select
 import time
 
@@ -239,7 +239,7 @@ def _fork(paths, call):
         # Nothing of the parent's may stay open: a child that cannot die would keep the SSH session alive.
         os.dup2(writer, 3)
         os.closerange(4, 1024)
-        null = os.open(os.devnull, os.O_RDWR)
+        null = os.open("/dev/null", os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
         for path in paths:

@@ -7,7 +7,7 @@ struct.iter_unpack and byte slices rather than one message at a time.
 import _socket as socket
 import _struct as struct
 import errno
-import os
+import posix as os
 
 ROUTE, SOCK_DIAG, NETFILTER = 0, 4, 12  # protocols, linux/netlink.h
 HEADER_BYTES = 16

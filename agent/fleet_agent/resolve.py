@@ -5,7 +5,7 @@ A thread would hang with it when the program ends; a child can be killed and for
 
 import _signal as signal
 import _socket as socket
-import os
+import posix as os
 import time
 
 ADDRESSES_MOST = 4

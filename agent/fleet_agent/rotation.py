@@ -1,6 +1,5 @@
 """What rotates a log file, and when it last did: logrotate's rules and state, or a container engine."""
 
-import os
 
 from fleet_agent import logrotate
 
@@ -80,7 +79,7 @@ class Rotation(object):
         """What makes logrotate skip a file that a rule covers."""
         if len(rules) > 1:
             self.skipped.add("%s: in two rules, %s and %s" % (path, rules[0].file, rules[1].file))
-        directory = os.path.dirname(path)
+        directory = path.rpartition("/")[0]
         try:
             status = self.host.stat(directory)
         except OSError:
@@ -94,7 +93,7 @@ class Rotation(object):
 
     def _docker(self, path):
         """The engine rotates a container's log itself, where its configuration has a max-size."""
-        config = os.path.dirname(path) + "/hostconfig.json"
+        config = path.rpartition("/")[0] + "/hostconfig.json"
         try:
             covered = '"max-size":"' in self.host.read(config).replace(" ", "")
         except PermissionError:

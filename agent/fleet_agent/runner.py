@@ -7,7 +7,7 @@ runs the rest. The worker's standard streams are /dev/null, so that a stuck one 
 """
 
 import gc
-import os
+import posix as os
 import select
 import sys
 import time
@@ -137,7 +137,7 @@ def _become_worker(request, steps, commands, writer):
     status = 70
     try:
         _step_back(request["total_seconds"])
-        null = os.open(os.devnull, os.O_RDWR)
+        null = os.open("/dev/null", os.O_RDWR)
         for stream in range(3):
             os.dup2(null, stream)
         work(request, steps, commands, lambda *words: write(writer, " ".join(words) + "\n"))

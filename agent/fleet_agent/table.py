@@ -4,7 +4,7 @@
 memory map, so commands are read only of processes that are reported (``who``).
 """
 
-import os
+import posix as os
 import time
 
 from fleet_agent.redact import redact

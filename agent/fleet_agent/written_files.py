@@ -1,8 +1,8 @@
 """Files that processes hold open for writing, wherever they lie, found without configuration."""
 
-import os
+import posix as os
 import time
-from stat import S_ISREG
+from _stat import S_ISREG
 
 from fleet_agent.open_files import DELETED, O_ACCMODE, O_APPEND, OpenFiles
 

@@ -1,6 +1,6 @@
 """Step 1: who eats the CPU."""
 
-import os
+import posix as os
 import time
 
 from fleet_agent import cgroups

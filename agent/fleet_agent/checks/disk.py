@@ -1,6 +1,6 @@
 """Step 9: space and inodes per volume, swap, drives, deleted-but-open files, RAID."""
 
-import os
+import posix as os
 import time
 
 from fleet_agent import mounts as mount_table

@@ -1,6 +1,6 @@
 """Step 0: which machine, which boot, is its clock right."""
 
-import os
+import posix as os
 import time
 
 from fleet_agent import kernel_log, libc

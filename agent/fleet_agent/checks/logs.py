@@ -3,7 +3,7 @@
 journald's own files are left out of ``files``: they have their own fact and are not logrotate's business.
 """
 
-import os
+import posix as os
 import time
 
 from fleet_agent import log_roots

@@ -1,7 +1,7 @@
 """Step 5: network configuration."""
 
 import _socket as socket
-import os
+import posix as os
 import select
 import time
 

@@ -52,6 +52,9 @@ def is_name(name):
 
 
 def _by_others(section, manager, wanted):
+    if manager not in ("openrc", "runit") and not wanted:
+        section.note("failed", "absent: no service manager tells")
+        return {"units": []}
     from fleet_agent import initd  # compiled where it is needed: most hosts have systemd
 
     ask = {"openrc": initd.openrc, "runit": initd.runit}.get(manager, initd.sysv)
