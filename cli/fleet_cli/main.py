@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import signal
 import sys
 
 import typer
@@ -62,6 +64,7 @@ def run() -> None:
     # NumPy would start a thread a core, at 0.1 s of CPU on two cores, for series that one judges as quickly.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _spell_what_the_terminal_can()
+    _listen_for_signals()
     try:
         code = app(standalone_mode=False) or exits.FINE
         sys.stdout.flush()
@@ -83,6 +86,17 @@ def _spell_what_the_terminal_can() -> None:
             stream.reconfigure(errors="replace")
 
 
+def _listen_for_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as a shell does for what runs behind it
+            signal.signal(number, _told_to_end)
+
+
+def _told_to_end(_number: int, _frame: object) -> None:
+    """End with a word, whatever is going on; a sweep under way has a way of its own."""
+    raise typer.Abort
+
+
 def _reader_has_gone() -> int:
     """The reader of a pipe (head, less) has what it wanted: not a fault, and nobody is left to be told."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -100,6 +114,9 @@ def _explain(fault: BaseException) -> int:
     if isinstance(fault, FleetError):
         _say(str(fault))
         return exits.USAGE if isinstance(fault, UsageError) else exits.FAULT
+    if isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        _say(f"what was to be written cannot be: {fault.strerror}")
+        return exits.FAULT
     if os.environ.get("FLEET_DEBUG"):
         raise fault
     _say(f"a fault of fleet itself (FLEET_DEBUG=1 shows where): {type(fault).__name__}: {fault}")

@@ -70,8 +70,12 @@ def install_systemd(units: dict[str, str], directory: Path, *, user: bool) -> No
     except OSError as fault:
         raise FleetError(f"{directory} cannot be written: {fault.strerror}") from fault
     scope = ["--user"] if user else []
-    _run(["systemctl", *scope, "daemon-reload"])
-    _run(["systemctl", *scope, "enable", "--now", f"{UNIT}.timer"])
+    try:
+        _run(["systemctl", *scope, "daemon-reload"])
+        _run(["systemctl", *scope, "enable", "--now", f"{UNIT}.timer"])
+    except FleetError as fault:
+        names = " and ".join(str(directory / name) for name in units)
+        raise FleetError(f"{names} are written, but the timer does not run: {fault}") from fault
 
 
 def _run(command: Sequence[str], text: str | None = None, *, check: bool = True) -> str:

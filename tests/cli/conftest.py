@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,8 +38,11 @@ def fleet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     def run(*words: str) -> Said:
         monkeypatch.setattr(sys, "argv", ["fleet", *words])
         capsys.readouterr()
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         with pytest.raises(SystemExit) as left:
             main.run()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         said = capsys.readouterr()
         assert "Traceback" not in said.err
         assert isinstance(left.value.code, int)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
+import subprocess
 import time
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from fleet_cli import exits
 from fleet_collector import store
 from tests.cli import seeded
 from tests.cli.conftest import Fleet
-from tests.program import Program
+from tests.program import FLEET, Program
 
 
 @pytest.mark.parametrize(
@@ -80,6 +82,8 @@ WRONG = [
     (["history", "web1", "--metric", "disk_used_percent:/vra"], "/"),
     (["history", "nobody"], "never scanned"),
     (["history", "web1", "--since", "soon"], "write 12h, 30d"),
+    (["history", "web1", "--changes", "-m", "load1"], "--changes shows no numbers"),
+    (["history", "web1", "--plot", "--format", "json"], "--plot is for a person"),
     (["trends", "--metric", "cpu_per_cent"], "did you mean cpu_percent"),
     (["diff", "web9"], "did you mean"),
     (["diff", "web1", "--from", "never"], "write 12h, 30d"),
@@ -129,6 +133,29 @@ def test_a_fault_of_fleet_itself_is_70_and_says_how_to_see_it(
     monkeypatch.setenv("FLEET_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
         fleet("hosts")
+
+
+def test_a_full_output_is_named(program: Program) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [FLEET, "metrics"],
+            env=program.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 70
+    assert done.stderr == "fleet: what was to be written cannot be: No space left on device\n"
+
+
+def test_a_request_to_end_is_heard_from_the_start(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(*_: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("fleet_cli.settings.load", told)
+    said = fleet("hosts")
+    assert (said.code, said.err) == (130, "fleet: interrupted\n")
 
 
 def test_interrupted_is_130(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,8 @@ def test_the_document_of_one_series(fleet: Fleet) -> None:
     assert document["points"][0]["at"] < document["points"][-1]["at"]
     assert document["points"][0]["at"].endswith("Z")
     assert document["trend"]["trending"] is True
+    assert document["trend"]["since"].endswith("Z")
+    assert all(at.endswith("Z") for at in document["trend"]["line_at"])
     assert document["trend"]["eta_low"] <= document["trend"]["eta_days"] <= document["trend"]["eta_high"]
 
 

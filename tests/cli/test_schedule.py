@@ -134,6 +134,8 @@ def test_what_cannot_be_installed_says_why(stub: Stub, home: Path) -> None:
     stub("systemctl", 'echo "Failed to connect to bus" >&2; exit 1')
     with pytest.raises(FleetError, match="systemctl daemon-reload` failed: Failed to connect to bus"):
         scheduling.install_systemd({}, home / "units", user=False)
+    with pytest.raises(FleetError, match=r"units/fleet\.timer are written, but the timer does not run"):
+        scheduling.install_systemd({"fleet.timer": ""}, home / "units", user=False)
     (home / "file").write_text("")
     with pytest.raises(FleetError, match="cannot be written"):
         scheduling.install_systemd({"x": ""}, home / "file", user=False)

@@ -132,6 +132,7 @@ async def test_the_passphrase_of_an_encrypted_key_is_asked_for_once(tmp_path: Pa
     assert [one.status for one in outcomes] == ["ok"] * 3
     assert asked == [locked, locked]
     assert kind(refused) == "auth"
+    assert f"{locked}: it needs its passphrase, and nobody gave it" in str(refused.failure)
 
 
 async def test_keys_of_an_agent_are_used(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def stats(format_: AsFormat = Format.TABLE, db: Database = None, config: Config 
     """Count what is stored and the room it takes."""
     import msgspec
 
-    from fleet_cli import database, settings
+    from fleet_cli import database, settings, when
     from fleet_cli.render import data
     from fleet_cli.render import db as rendering
     from fleet_collector import store
@@ -32,6 +32,7 @@ def stats(format_: AsFormat = Format.TABLE, db: Database = None, config: Config 
         found = store.stats(opened)
         shown = opened.shown
     row = {"database": shown, **msgspec.to_builtins(found), "bytes_per_sample": found.bytes_per_sample}
+    row |= {name: row[name] and when.iso(row[name] / 1000) for name in ("oldest_at", "newest_at")}
     if format_ is Format.JSON:
         data.write_json({"schema": 1, **row})
     else:

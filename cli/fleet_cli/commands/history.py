@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from fleet_cli.options import AsFormat, Config, Database, Format, Since, Until
+from fleet_collector.errors import UsageError
 
 EXAMPLE = (
     "Example: fleet history web1 --metric time_wait --since 30d; fleet history web1 -m disk_used_percent:/var"
@@ -41,6 +42,10 @@ def command(
     from fleet_cli import database, histories, known, settings, when
     from fleet_cli.render import data, history, terminal
 
+    if changes and (metric or plot):
+        raise UsageError("--changes shows no numbers: leave out --metric and --plot")
+    if plot and format_ is not Format.TABLE:
+        raise UsageError("--plot is for a person: leave out --format")
     span = (None if since is None else when.parse(since), None if until is None else when.parse(until))
     with database.connect(db, settings.load(config)) as opened:
         names = known.names(opened, hosts) or []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rich.console import Group, RenderableType
@@ -16,6 +16,9 @@ from fleet_cli.render.amounts import reached, signed, told
 from fleet_cli.render.sparkline import sparkline
 from fleet_cli.when import iso
 from fleet_collector.wording import amount, moment, plain
+
+if TYPE_CHECKING:
+    from fleet_collector.trends import Trend
 
 COLUMNS = ("host", "metric", "label", "unit", "at", "value")
 CHANGE_COLUMNS = ("host", "at", "kind", "subject", "before", "after")
@@ -39,8 +42,17 @@ def _series(history: History) -> dict[str, Any]:
         "points": [
             {"at": iso(at), "value": value} for at, value in zip(history.at, history.values, strict=True)
         ],
-        "trend": None if history.trend is None else msgspec.to_builtins(history.trend),
+        "trend": None if history.trend is None else _trend_document(history.trend),
     }
+
+
+def _trend_document(trend: Trend) -> dict[str, Any]:
+    told: dict[str, Any] = msgspec.to_builtins(trend)
+    told["since"] = None if trend.since is None else iso(trend.since)
+    told |= {"line_at": [iso(at) for at in trend.line_at], "steps": [iso(at) for at in trend.steps]}
+    for reset in told["resets"]:
+        reset["at"] = iso(reset["at"])
+    return told
 
 
 def points(histories: Sequence[History]) -> list[dict[str, Any]]:

@@ -155,6 +155,8 @@ def _is_fine(judged: Judged, step: str) -> bool:
     section = getattr(judged.snapshot, step) if judged.snapshot else None
     if section is None or section.data is None:
         return False
+    if any(gap == step for gap, _ in _gaps(judged)):
+        return False
     return all(finding.step != step or finding.severity == "ok" for finding in judged.findings)
 
 

@@ -196,6 +196,7 @@ class Opening:
         self.handshake = Handshake(route, trust, record)
         self.done: asyncio.Future[None] = loop.create_future()
         self.offered_keys = len(keys)
+        self.lacking = ""  # why there is none
         own = copy.copy(shared)
         own.host, own.port, own.username = route.host, route.port, route.user
         own.client_keys = keys

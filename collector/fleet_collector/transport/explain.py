@@ -44,7 +44,8 @@ def _host_key(error: asyncssh.HostKeyNotVerifiable, opening: Opening) -> HostErr
 
 def _refused(_: Exception, opening: Opening) -> HostError:
     count = opening.offered_keys
-    tried = "no key: none could be read" if count == 0 else "1 key" if count == 1 else f"{count} keys"
+    none = f"no key: {opening.lacking or 'none could be read'}"
+    tried = none if count == 0 else "1 key" if count == 1 else f"{count} keys"
     return failures.login_refused(opening.handshake.route.user, tried, opening.handshake.banner)
 
 

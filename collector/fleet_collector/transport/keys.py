@@ -16,6 +16,7 @@ AskPassphrase = Callable[[Path], str | None]
 
 _TRIES = 3  # per encrypted key, as ssh
 _AGENT_SECONDS = 5.0
+_LOCKED = "it needs its passphrase, and nobody gave it (ssh-add it to an agent, or run fleet in a terminal)"
 
 
 @dataclass
@@ -39,6 +40,14 @@ class Keyring:
             held = await self._held(identity.agent)
             chain = self._chains.setdefault(identity, self._chain(identity, held))
         return [copy.copy(pair) for pair in chain]
+
+    def lacking(self, identity: Identity) -> str:
+        """Say of each key file that is there why it is not offered."""
+        return "; ".join(
+            f"{path}: {self.skipped[path]}"
+            for path in identity.files
+            if path in self.skipped and path.exists()
+        )
 
     def close(self) -> None:
         """Leave the agents."""
@@ -70,7 +79,7 @@ class Keyring:
             self.skipped[path] = "it is encrypted with an unknown cipher"
         except asyncssh.KeyImportError as error:
             if "passphrase" in str(error).lower():
-                return self._decrypt(path) if ask else self._skip(path, "it needs its passphrase")
+                return self._decrypt(path) if ask else self._skip(path, _LOCKED)
             return self._skip(path, str(error))
         except (OSError, ValueError) as error:
             return self._skip(path, getattr(error, "strerror", None) or str(error))
@@ -87,7 +96,7 @@ class Keyring:
                 continue
             self.skipped.pop(path, None)
             return pairs
-        return self._skip(path, "it needs its passphrase")
+        return self._skip(path, _LOCKED)
 
     def _skip(self, path: Path, why: str) -> list[asyncssh.SSHKeyPair]:
         self.skipped[path] = why

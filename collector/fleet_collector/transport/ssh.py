@@ -155,6 +155,7 @@ class Ssh:
         """Return a logged-in connection to the end of a route."""
         keys = await self.keyring.offered(way.identity)
         opening = Opening(way, self._options(way.algorithms), keys, self._known_hosts(way), self._record)
+        opening.lacking = "" if keys else self.keyring.lacking(way.identity)
         try:
             await self._connect(way, opening)
             await self._log_in(opening)

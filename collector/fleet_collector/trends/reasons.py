@@ -26,8 +26,11 @@ def date(at: float) -> str:
 
 
 def span(days: float) -> str:
-    """Days, or hours where there are less than two of them."""
-    return f"{days:.0f} days" if days >= 2.0 else f"{days * HOURS_PER_DAY:.0f} hours"
+    """Days, or hours where there are less than two of them, or minutes."""
+    if days >= 2.0:
+        return f"{days:.0f} days"
+    hours = days * HOURS_PER_DAY
+    return f"{hours:.0f} hours" if hours >= 2.0 else f"{hours * 60.0:.0f} minutes"
 
 
 def every(days: float) -> str:
