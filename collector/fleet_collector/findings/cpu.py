@@ -103,13 +103,12 @@ def busy(subject: Subject) -> Iterator[Finding]:
     confirmed = (cpu.load1 or 0.0) >= cores_of(cpu) or (pressure or 0.0) >= 50
     if at_work < subject.thresholds.cpu_busy_percent or not confirmed:
         return
-    names = culprits(cpu)
     first = max(cpu.top or (), key=lambda process: process.machine_percent, default=None)
     yield found(
         "cpu.busy",
         "warning",
         first.name if first and first.machine_percent >= LEADING_PERCENT else "cpu",
-        f"The CPU is {percent(cpu.percent.busy)} busy" + (f", most of it {names}" if names else ""),
+        f"The CPU is {percent(cpu.percent.busy)} busy{_whose(cpu, ', most of it')}",
         then="ps -eo pid,user,nice,pcpu,etime,args --sort=-pcpu | head -15",
         busy_percent=cpu.percent.busy,
         nice_percent=cpu.percent.nice,
@@ -162,7 +161,7 @@ def load(subject: Subject) -> Iterator[Finding]:
 def _of_load(cpu: Cpu, idle: float) -> str:
     """What the tasks that make the load do at this moment."""
     if idle < 50:
-        return f", busy with {culprits(cpu)}" if culprits(cpu) else ""
+        return _whose(cpu, ", busy with")
     if cpu.blocked:
         return f" while the CPU is {percent(idle)} idle: tasks wait ({cpu.blocked} blocked)"
     return f", though the CPU is {percent(idle)} idle now"
@@ -276,6 +275,13 @@ def short_lived(subject: Subject) -> Iterator[Finding]:
 def cores_of(cpu: Cpu) -> float:
     """The cores this host may use; one if unknown."""
     return max(cpu.usable_cores or cpu.cores or 1, 0.1)
+
+
+def _whose(cpu: Cpu, mostly: str) -> str:
+    """Who is behind the work; that it is most of it is said only where it is."""
+    names, busy = culprits(cpu), cpu.percent.busy if cpu.percent else 0.0
+    seen = sum(process.machine_percent for process in cpu.top or ())
+    return f"{mostly if seen >= busy / 2 else ', of what is seen most by'} {names}" if names else ""
 
 
 def culprits(cpu: Cpu) -> str:

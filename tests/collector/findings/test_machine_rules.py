@@ -123,10 +123,17 @@ def test_cpu(facts: dict[str, Any], expected: dict[str, str]) -> None:
 
 
 def test_a_busy_cpu_names_who_leads() -> None:
-    top = [hog(machine_percent=34.0, core_percent=136.0)]
-    finding = only(subject(cpu=but(hosts.CPU, load1=9.0, top=top, percent=percent(busy=100.0, idle=0.0))))
+    full = percent(busy=94.0, idle=6.0)
+    top = [hog(pid=pid, machine_percent=16.0, core_percent=64.0) for pid in (7, 8, 9)]
+    finding = only(subject(cpu=but(hosts.CPU, load1=9.0, top=top, percent=full)))
     assert (finding.rule, finding.subject) == ("cpu.busy", "java")
-    assert finding.message == "The CPU is 100 % busy, most of it java (34 %)"
+    assert finding.message == "The CPU is 94 % busy, most of it java (48 %)"
+
+
+def test_a_small_part_of_a_busy_cpu_is_not_called_most_of_it() -> None:
+    top = [hog(machine_percent=5.0, core_percent=20.0)]
+    finding = only(subject(cpu=but(hosts.CPU, load1=9.0, top=top, percent=percent(busy=100.0, idle=0.0))))
+    assert finding.message == "The CPU is 100 % busy, of what is seen most by java (5.0 %)"
 
 
 def test_load_of_an_idle_cpu_is_told_as_waiting() -> None:
