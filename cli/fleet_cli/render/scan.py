@@ -20,6 +20,7 @@ from fleet_collector.wording import duration, number, percent, plain, size
 
 SHOW_ALL = 30  # up to so many hosts the fine ones have a row each
 MOST_FINDINGS = 3
+AT_ONCE = 100  # rows printed in one go: rich takes its time for each
 MANY = 200  # rows from which on rich's own layout, a millisecond a row, would be felt
 _NUMBERS = ("CPU", "LOAD", "MEMORY LEFT", "FULLEST DISK", "CONNECTIONS")
 _WIDE, _USUAL = 140, 110  # letters a line
@@ -85,11 +86,13 @@ def _listing(rows: Sequence[Row], numbers: Sequence[int]) -> Iterator[Text]:
         return "".join(f"{text:<{width}}  " for text, width in zip(texts, widths, strict=True))
 
     indent = "\n" + " " * len(line(heads))
-    yield Text(f"{line(heads)}WHAT IS WRONG", "bold dim", no_wrap=True, overflow="ignore")
+    part = Text("\n", no_wrap=True, overflow="ignore")
+    lines = [Text(f"{line(heads)}WHAT IS WRONG", "bold dim")]
     for row, texts in zip(rows, cells, strict=True):
-        words = _wrong(row).plain.replace("\n", indent)
-        style = terminal.STYLES.get(row.severity, "")
-        yield Text(f"{line(texts)}{words}", style, no_wrap=True, overflow="ignore")
+        words = indent.join(words for words, _ in _wrong(row))
+        lines.append(Text(f"{line(texts)}{words}", terminal.STYLES.get(row.severity, "")))
+    for start in range(0, len(lines), AT_ONCE):
+        yield part.join(lines[start : start + AT_ONCE])
 
 
 def _state(row: Row) -> Text:
@@ -102,7 +105,8 @@ def _grid(rows: Sequence[Row], numbers: Sequence[int]) -> Iterator[RenderableTyp
         column.no_wrap = True
     for row in rows:
         cells = (row.numbers[each] for each in numbers)
-        grid.add_row(plain(row.host, 60), _state(row), *cells, _wrong(row))
+        wrong = Text("\n").join(Text(words, style) for words, style in _wrong(row))
+        grid.add_row(plain(row.host, 60), _state(row), *cells, wrong)
     yield grid
 
 
@@ -134,18 +138,17 @@ def _fullest(snapshot: Snapshot) -> str:
     return f"{percent(used)} {plain(mount, 20)}"
 
 
-def _wrong(row: Row) -> Text:
-    lines = []
-    if row.failure is not None:
-        lines.append(Text(f"{row.failure.message} {row.failure.hint}"))
+def _wrong(row: Row) -> list[tuple[str, str]]:
+    """The sentences of a row, each with its style."""
+    lines = [] if row.failure is None else [(f"{row.failure.message} {row.failure.hint}", "")]
     lines += [
-        Text(plain(finding.message), style=terminal.STYLES.get(finding.severity, ""))
+        (plain(finding.message), terminal.STYLES.get(finding.severity, ""))
         for finding in row.findings[:MOST_FINDINGS]
     ]
     if len(row.findings) > MOST_FINDINGS:
-        more = f"and {len(row.findings) - MOST_FINDINGS} more: fleet show {plain(row.host, 60)}"
-        lines.append(Text(more, style="dim"))
-    return Text("\n").join(lines)
+        more = len(row.findings) - MOST_FINDINGS
+        lines.append((f"and {more} more: fleet show {plain(row.host, 60)}", "dim"))
+    return lines
 
 
 def summary(rows: Sequence[Row], seconds: float) -> str:
