@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Double,
     ForeignKey,
     Index,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     text,
 )
 
@@ -84,7 +86,7 @@ SCAN = Table(
     Column("samples", Integer, nullable=False),
     Column("thinned", Boolean, nullable=False),  # retention has looked at it
     UniqueConstraint("host_id", "taken_at", "sweep_id"),
-    Index("scan_to_thin", "taken_at", sqlite_where=_NOT_THINNED, postgresql_where=_NOT_THINNED),
+    Index("scan_to_thin", "taken_at", sqlite_where=_NOT_THINNED),
 )
 
 # A scan's whole answer, and the glimpse that later scans compare with: JSON, compressed with zstd.
@@ -130,7 +132,7 @@ SAMPLE = Table(
     Column("series_id", Integer, nullable=False, autoincrement=False),
     Column("at", BigInteger, nullable=False),
     Column("value", Double, nullable=False),
-    PrimaryKeyConstraint("series_id", "at", postgresql_include=["value"]),
+    PrimaryKeyConstraint("series_id", "at"),
     sqlite_with_rowid=False,
 )
 
@@ -150,3 +152,13 @@ FORECAST = Table(
     PrimaryKeyConstraint("series_id", "made_at"),
     sqlite_with_rowid=False,
 )
+
+
+@event.listens_for(METADATA, "before_create")
+def _as_postgresql_can(_: MetaData, connection: Connection, **__: object) -> None:
+    """Add what PostgreSQL alone can do. Named with the tables, it would load that dialect for SQLite too."""
+    if connection.dialect.name == "postgresql":
+        SAMPLE.primary_key.dialect_options["postgresql"]["include"] = ["value"]
+        for index in SCAN.indexes:
+            if index.name == "scan_to_thin":
+                index.dialect_options["postgresql"]["where"] = _NOT_THINNED
