@@ -27,9 +27,6 @@ class Resolver:
 
     async def addresses(self, host: str, port: int, family: Family = "any") -> list[Address]:
         """Return socket families and addresses to try, in order. Raises socket.gaierror."""
-        number = numeric(host, port)
-        if number:
-            return [number]
         async with self._free:
             return await _looked_up(host, port, _FAMILIES[family])
 

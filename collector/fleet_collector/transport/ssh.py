@@ -26,7 +26,7 @@ from fleet_collector.transport.keys import AskPassphrase, Keyring
 from fleet_collector.transport.known_hosts import KnownHosts, record
 from fleet_collector.transport.loop import speak
 from fleet_collector.transport.program import Program
-from fleet_collector.transport.resolve import Address, Resolver
+from fleet_collector.transport.resolve import Address, Resolver, numeric
 from fleet_collector.transport.route import Algorithms, Defaults, Identity, Route, route
 from fleet_collector.transport.session import Answer, Session, run
 
@@ -201,13 +201,8 @@ class Ssh:
     async def _socket(self, way: Route) -> socket.socket:
         """Connect to the first address that answers."""
         seconds = self.limits.connect_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                addresses = await self._resolver.addresses(way.host, way.port, way.family)
-        except TimeoutError:
-            raise failures.too_slow("resolve", seconds) from None
-        except OSError as error:
-            raise failures.unresolved(way.host, error.strerror or str(error)) from error
+        literal = numeric(way.host, way.port)
+        addresses = [literal] if literal else await self._resolved(way)
         deadline = time.monotonic() + seconds
         for left in range(len(addresses), 0, -1):
             share = max(0.0, deadline - time.monotonic()) / left
@@ -219,6 +214,16 @@ class Ssh:
             except OSError as error:
                 trouble = failures.not_connected(way.host, way.port, error)
         raise trouble
+
+    async def _resolved(self, way: Route) -> list[Address]:
+        seconds = self.limits.connect_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._resolver.addresses(way.host, way.port, way.family)
+        except TimeoutError:
+            raise failures.too_slow("resolve", seconds) from None
+        except OSError as error:
+            raise failures.unresolved(way.host, error.strerror or str(error)) from error
 
     def _options(self, wish: Algorithms) -> asyncssh.SSHClientConnectionOptions:
         shared = self._shared.get(wish)
