@@ -1,6 +1,5 @@
 """Block devices: their counters, what they carry, and md arrays."""
 
-
 VIRTUAL = ("loop", "ram", "sr", "fd", "zram", "nbd")
 FIELDS = 11  # of Documentation/admin-guide/iostats.rst, discards and flushes left out
 SECTOR_BYTES = 512

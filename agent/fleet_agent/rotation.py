@@ -1,6 +1,5 @@
 """What rotates a log file, and when it last did: logrotate's rules and state, or a container engine."""
 
-
 from fleet_agent import logrotate
 
 CRON_DAEMONS = frozenset(("anacron", "bcron-sched", "cron", "crond", "dcron", "fcron"))
