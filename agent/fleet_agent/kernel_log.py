@@ -10,6 +10,7 @@ from fleet_agent import libc
 
 LOG_BYTES = 1 << 18  # the newest, about 4,000 lines
 RECORDS_LIMIT = 20000
+RECORDED_BYTES = RECORDS_LIMIT * 100  # of another tree, whose newest records stand last
 RECORD_BYTES = 8192
 READ_ALL = 3  # SYSLOG_ACTION_READ_ALL
 DAY_SECONDS = 86400
@@ -48,7 +49,7 @@ def read(host):
 
 def _read(host):
     if not host.live:
-        return host.read_bytes("/dev/kmsg", LOG_BYTES)
+        return host.read_bytes("/dev/kmsg", RECORDED_BYTES)
     try:
         text = _read_at_once()
     except OSError:

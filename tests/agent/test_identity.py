@@ -92,6 +92,14 @@ def test_both_ways_to_the_kernels_log_tell_the_same(monkeypatch: pytest.MonkeyPa
     assert next(one for one in parsed if one) in [kernel_log.parse(record) for record in records]
 
 
+def test_a_recorded_log_is_read_up_to_its_newest_record(tmp_path: Path) -> None:
+    (tmp_path / "dev").mkdir()
+    noise = "6,1,1000000,-;port1: entered blocking state\n" * 10000
+    (tmp_path / "dev/kmsg").write_text(noise + "3,2,2000000,-;Buffer I/O error on dev sdb\n")
+    found = kernel_log.recent(kernel_log.read(Host(str(tmp_path))), 100.0, kernel_log.needles())
+    assert found == [(2.0, b"Buffer I/O error on dev sdb")]
+
+
 def test_messages_are_counted_and_the_last_is_kept() -> None:
     messages = [(10.0, b"eth0: Link is Down"), (30.0, b"eth1: Link is Down"), (20.0, b"x segfault at 0 \xff")]
     assert kernel_log.summarise(messages, 1000) == [
