@@ -12,34 +12,38 @@ def call(name, *arguments):
     Arguments are int, bytes or a ``buffer``. FileNotFoundError says that this Python cannot call C, or that
     the library has no such function.
     """
+    ctypes = _parts()
     try:
-        import _ctypes
-
-        function = _function(_ctypes, name)
-    except (ImportError, AttributeError, OSError) as fault:
+        function = _function(ctypes, name)
+    except (AttributeError, OSError) as fault:
         raise FileNotFoundError(2, str(fault)) from fault
     result = function(*arguments)
     if result < 0:
-        code = _ctypes.get_errno()
+        code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
     return result
 
 
 def buffer(size):
     """Writable bytes, all zero, to hand to ``call``; FileNotFoundError as there."""
-    try:
-        from _ctypes import Array, _SimpleCData
-    except ImportError as fault:
-        raise FileNotFoundError(2, str(fault)) from fault
+    ctypes = _parts()
 
-    class Char(_SimpleCData):
+    class Char(ctypes._SimpleCData):
         _type_ = "c"
 
-    class Buffer(Array):
+    class Buffer(ctypes.Array):
         _type_ = Char
         _length_ = size
 
     return Buffer()
+
+
+def _parts():
+    try:
+        import _ctypes
+    except ImportError as fault:
+        raise FileNotFoundError(2, str(fault)) from fault
+    return _ctypes
 
 
 def _function(ctypes, name):

@@ -61,10 +61,11 @@ def _afterwards(opened: Database, settings: Settings, names: list[str]) -> None:
     """Look ahead, for the next sweep to say, and thin what is old: twice as fast as sweeps add to it."""
     now = store.now_ms()
     known = store.scanned_often(opened, names, FORETOLD_AFTER)
-    for start in range(0, len(known), FORETOLD_AT_ONCE):
+    if known:
         from fleet_collector import foretelling  # and with it NumPy, for nothing where all hosts are new
 
-        foretelling.foretell(opened, known[start : start + FORETOLD_AT_ONCE], now)
+        for start in range(0, len(known), FORETOLD_AT_ONCE):
+            foretelling.foretell(opened, known[start : start + FORETOLD_AT_ONCE], now)
     retention.prune(opened, settings.retention, at_most=max(LEAST_PRUNED, 2 * len(names)))
 
 

@@ -16,7 +16,8 @@ from fleet_collector import store
 from fleet_collector.metrics import METRICS, Latest, limit_of
 from fleet_collector.outlook import SURE, Outlook, foretold, judged
 from fleet_collector.store import Database, History, SeriesKey
-from fleet_collector.trends.screen import LEAST_SAMPLES, may_reach, may_rise
+from fleet_collector.trends.samples import LEAST_SAMPLES
+from fleet_collector.trends.screen import may_reach, may_rise
 
 WINDOW_DAYS = 60
 # A trend needs eight nights; what grew for so long and ends within two weeks has come a third of the way.

@@ -15,7 +15,8 @@ from fleet_collector.metrics import METRICS
 from fleet_collector.outlook import SURE, Outlook, judged, urgency
 from fleet_collector.store import Database, History, SeriesKey
 from fleet_collector.trends import Trend
-from fleet_collector.trends.screen import LEAST_SAMPLES, may_rise
+from fleet_collector.trends.samples import LEAST_SAMPLES
+from fleet_collector.trends.screen import may_rise
 
 AT_ONCE = 4096  # series of one length that are screened together
 POINTS_AT_ONCE = 4_000_000  # that wait for it, of all lengths: 64 MB

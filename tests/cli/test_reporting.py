@@ -9,7 +9,7 @@ import pytest
 
 from fleet_cli import reporting
 from fleet_collector import store
-from fleet_collector.trends import screen
+from fleet_collector.trends import samples
 from tests.cli import seeded
 from tests.cli.conftest import Fleet
 from tests.collector.nights import DAY_MS, Host, keep, line
@@ -66,7 +66,7 @@ def test_a_sweep_looks_ahead_for_its_own_hosts(fleet: Fleet, program: Program) -
 
 
 def test_hosts_are_foretold_once_there_can_be_a_trend() -> None:
-    assert reporting.FORETOLD_AFTER == screen.LEAST_SAMPLES
+    assert reporting.FORETOLD_AFTER == samples.LEAST_SAMPLES
 
 
 def test_a_notice_of_opening_is_told_once_by_a_sweep(

@@ -150,6 +150,13 @@ def small_volume(path: Path) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
+def fill_up(path: Path) -> None:
+    """Write a file until its volume is full."""
+    with path.open("wb", buffering=0) as full, suppress(OSError):
+        while full.write(bytes(4096)):
+            continue
+
+
 @pytest.mark.full
 @pytest.mark.skipif(not AVAILABLE, reason="needs root: mounts a small volume")
 async def test_a_volume_that_fills_up_in_mid_sweep_loses_nothing(
@@ -159,9 +166,7 @@ async def test_a_volume_that_fills_up_in_mid_sweep_loses_nothing(
         database, filler = str(tmp_path / "small" / "fleet.db"), tmp_path / "small" / "filler"
         process = fleet.start("scan", f"h1,w[1-{WELL}]", "--db", database, "--format", "ndjson")
         assert await asyncio.to_thread(finished, process, 1) == ["h1"]
-        with filler.open("wb", buffering=0) as full, suppress(OSError):
-            while full.write(bytes(4096)):
-                continue
+        fill_up(filler)
         gate.set()
         said = await asyncio.to_thread(ended, process)
         assert said.code == 0, said.err
@@ -181,9 +186,7 @@ async def test_on_a_full_volume_no_host_is_asked(
     fleet: Program, tmp_path: Path, served: ssh_server.Server
 ) -> None:
     with small_volume(tmp_path / "small"):
-        with (tmp_path / "small" / "filler").open("wb", buffering=0) as full, suppress(OSError):
-            while full.write(bytes(4096)):
-                continue
+        fill_up(tmp_path / "small" / "filler")
         words = ("scan", "h1", "--db", str(tmp_path / "small" / "fleet.db"))
         said = await asyncio.to_thread(lambda: ended(fleet.start(*words)))
     assert said.code == 70

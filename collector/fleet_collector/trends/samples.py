@@ -13,6 +13,8 @@ Floats = NDArray[np.floating[Any]]
 
 DAY_S = 86_400.0
 YEAR_9999 = 253_402_300_800.0
+# Fewer samples show no trend that a cycle or chance could not feign.
+LEAST_SAMPLES = 8
 # No count and no size comes near these; beyond them squares overflow or vanish.
 MOST, LEAST = 1e60, 1e-60
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-LEAST_SAMPLES = 8  # fewer say nothing (see ``analyse``)
+from fleet_collector.trends.samples import LEAST_SAMPLES
+
 PARTS = (1.0, 0.6, 0.35, 0.2)  # of the window, up to its end: growth may have begun, or begun anew, late
 BAR = 2.2  # standard deviations of Spearman's coefficient; a rise worth telling has 2.6 and more
 

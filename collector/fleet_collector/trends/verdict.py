@@ -13,11 +13,10 @@ from fleet_collector.trends.growth import Growth, judge
 from fleet_collector.trends.line import describe
 from fleet_collector.trends.model import Reset, Trend
 from fleet_collector.trends.resets import Runs
-from fleet_collector.trends.samples import Samples, clean
+from fleet_collector.trends.samples import LEAST_SAMPLES, Samples, clean
 from fleet_collector.trends.window import open_window
 
-# Fewer samples, or less than two days of them, show no trend that a cycle or chance could not feign.
-LEAST_SAMPLES = 8
+# Nor do any number of samples of less than two days.
 LEAST_DAYS = 2.0
 # A line through three troughs proves little.
 LEAST_RESETS_FOR_TROUGHS = 4
