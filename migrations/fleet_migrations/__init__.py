@@ -35,6 +35,7 @@ def upgrade(engine: Engine) -> bool:
         _lock(connection)
         version = _version(connection)
         if version is None:
+            _refuse_foreign(connection)
             _create(connection)
         elif version != HEAD:
             _apply(connection)
@@ -43,25 +44,34 @@ def upgrade(engine: Engine) -> bool:
 
 
 def _version(connection: Connection) -> str | None:
-    """Return the version a database is at, None if it is empty."""
+    """Return the version a database is at, None if it holds nothing of fleet's."""
+    from sqlalchemy import inspect
+
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()  # noqa: S608
+    version = str(found) if found is not None else None
+    if version is not None and version > HEAD:
+        raise StoreError(
+            f"the database {_shown(connection)} was made by a newer fleet (its form is {version}, "
+            f"this one knows {HEAD}); update fleet, or name another database with --db"
+        )
+    return version
+
+
+def _refuse_foreign(connection: Connection) -> None:
+    """Refuse a database of another program.
+
+    To be asked under the lock alone: outside it, tables that another fleet is making just now look foreign.
+    """
     from sqlalchemy import inspect
 
     inspector = inspect(connection)
-    if inspector.has_table(VERSION_TABLE):
-        found = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()  # noqa: S608
-        version = str(found) if found is not None else None
-        if version is not None and version > HEAD:
-            raise StoreError(
-                f"the database {_shown(connection)} was made by a newer fleet (its form is {version}, "
-                f"this one knows {HEAD}); update fleet, or name another database with --db"
-            )
-        return version
-    if inspector.get_table_names():
+    if not inspector.has_table(VERSION_TABLE) and inspector.get_table_names():
         raise StoreError(
             f"the database {_shown(connection)} holds tables of another program; "
             "give fleet one of its own with --db"
         )
-    return None
 
 
 def _shown(connection: Connection) -> str:
