@@ -45,3 +45,17 @@ def test_reading_loads_no_more_than_it_needs(
     loaded = set(done.stderr.split())
     assert "sqlalchemy" in loaded
     assert not loaded & not_needed
+
+
+def test_a_sweep_starts_no_programs_to_look_for_libraries() -> None:
+    code = (
+        "import ctypes.util, sys\n"
+        "search = ctypes.util.find_library\n"
+        "started = []\n"
+        "sys.addaudithook(lambda event, words: event == 'subprocess.Popen' and started.append(words[1]))\n"
+        "import fleet_cli.reporting\n"
+        "assert 'asyncssh' in sys.modules and ctypes.util.find_library is search\n"
+        "print(started)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

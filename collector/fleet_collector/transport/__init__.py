@@ -8,6 +8,7 @@ target ─────┴ route ─┬ known_hosts, keys, algorithms ─ connect
 from __future__ import annotations
 
 from fleet_collector.limits import Limits
+from fleet_collector.transport.asyncssh_import import asyncssh as _asyncssh  # noqa: F401 - before all others
 from fleet_collector.transport.loop import run
 from fleet_collector.transport.program import Program
 from fleet_collector.transport.session import Answer
