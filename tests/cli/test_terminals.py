@@ -81,7 +81,7 @@ def test_of_many_hosts_the_fine_ones_are_one_line(fleet: Fleet) -> None:
     assert len(fleet("hosts", "--format", "ndjson").ndjson) == 42
     changes = fleet("diff").out.splitlines()
     assert "nothing changed db1,web[01-40]" in [line.rstrip() for line in changes]
-    assert "fine identity, memory, processes, network, reach, ports, connections, logs on" in fleet("why").out
+    assert "fine identity, memory, processes, network, ports, connections, logs on" in fleet("why").out
     assert "on all 42 hosts" in fleet("why").out
 
 

@@ -179,3 +179,5 @@ def _gaps(judged: Judged) -> Iterator[tuple[str, str]]:
             yield finding.step, finding.message
     if judged.snapshot is None:
         yield "scan", judged.failure.message if judged.failure else "never scanned"
+    elif judged.snapshot.reach and judged.snapshot.reach.data and not judged.snapshot.reach.data.probes:
+        yield "reach", "no targets are expected"
