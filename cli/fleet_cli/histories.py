@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from fleet_cli.known import check
@@ -12,7 +14,7 @@ from fleet_collector import store
 from fleet_collector.changes import diff
 from fleet_collector.errors import UsageError
 from fleet_collector.metrics import METRICS, Latest, Metric
-from fleet_collector.outlook import outlook
+from fleet_collector.outlook import DAY, has_gone, outlook
 from fleet_collector.snapshot import Snapshot
 from fleet_collector.store import Database, SeriesKey
 from fleet_collector.trends import Trend
@@ -37,7 +39,10 @@ MOST_SCANS = 200  # compared by --changes, the newest
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """One series with its points: times in seconds since the epoch; ``limit`` in its own unit."""
+    """One series with its points: times in seconds since the epoch; ``limit`` in its own unit.
+
+    ``now`` is the time from which is told what is to come: that of the reader, or the end that was asked for.
+    """
 
     host: str
     metric: Metric
@@ -46,6 +51,15 @@ class History:
     values: list[float]
     trend: Trend | None
     limit: float | None
+    now: float
+
+    @property
+    def stale(self) -> bool:
+        """Whether it was not measured for so long that its last value is not the present one."""
+        if not self.at:
+            return False
+        pace_days = (self.at[-1] - self.at[0]) / max(len(self.at) - 1, 1) / DAY
+        return has_gone(self.at[-1], self.now, pace_days)
 
     @property
     def name(self) -> str:
@@ -69,8 +83,9 @@ def read(
     end = store.EVER if until is None else round(until * 1000)
     points = store.histories(database, [key.id for key in keys], since=start, until=end)
     found = {one.series_id: one for one in points}
-    latest = store.latest_values(database, hosts)
-    return [_history(key, found.get(key.id), latest.get(key.host, {})) for key in keys]
+    latest = store.latest_values(database, hosts, before=end)
+    now = min(time.time(), end / 1000)
+    return [_history(key, found.get(key.id), latest.get(key.host, {}), now) for key in keys]
 
 
 def _chosen(database: Database, hosts: Sequence[str], words: Sequence[str]) -> list[SeriesKey]:
@@ -90,7 +105,7 @@ def _chosen(database: Database, hosts: Sequence[str], words: Sequence[str]) -> l
     return list(chosen)
 
 
-def _history(key: SeriesKey, found: store.History | None, latest: Latest) -> History:
+def _history(key: SeriesKey, found: store.History | None, latest: Latest, now: float) -> History:
     """One series with its trend; ``found`` is None where it has no points in that time."""
     at = [] if found is None else (found.at / 1000.0).tolist()
     values = [] if found is None else found.values.tolist()
@@ -103,6 +118,7 @@ def _history(key: SeriesKey, found: store.History | None, latest: Latest) -> His
         values=values,
         trend=trend,
         limit=limit,
+        now=now,
     )
 
 
@@ -110,7 +126,8 @@ def changes(
     database: Database, hosts: Sequence[str], since: float | None, until: float | None
 ) -> list[dict[str, Any]]:
     """What changed from scan to scan on these hosts: findings that began and ended, failures, and facts."""
-    return [row for host in hosts for row in _host_changes(database, host, since, until)]
+    rows = [row for host in hosts for row in _host_changes(database, host, since, until)]
+    return sorted(rows, key=itemgetter("at"))
 
 
 def _host_changes(

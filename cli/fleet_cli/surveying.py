@@ -18,6 +18,7 @@ from fleet_collector.survey import survey as look
 from fleet_collector.wording import plain
 
 Span = tuple[float, float]
+LOOK_BACK = 60 * 86400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +30,10 @@ class Surveyed:
 
 
 def span(since: str | None, until: str | None) -> Span:
-    """The window in seconds since the epoch."""
-    end = time.time() if until is None else when.parse(until)
-    return (0.0 if since is None else when.parse(since, end)), end
+    """The window in seconds since the epoch; without ``since`` so long as shows what a trend can show."""
+    start, end = when.span(since, until)
+    end = time.time() if end is None else end
+    return max(end - LOOK_BACK if start is None else start, 0.0), end
 
 
 def survey(

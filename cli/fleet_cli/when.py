@@ -29,6 +29,17 @@ def parse(text: str, now: float | None = None) -> float:
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
+def span(since: str | None, until: str | None) -> tuple[float | None, float | None]:
+    """Both ends of a window of time, None where it is open; raises UsageError if it ends before it begins."""
+    now = time.time()
+    start = None if since is None else parse(since, now)
+    end = None if until is None else parse(until, now)
+    if start is not None and start >= (now if end is None else end):
+        after = "now" if until is None else f"--until {until}"
+        raise UsageError(f"--since {since} is not before {after}: there is no time between them")
+    return start, end
+
+
 def seconds(text: str) -> float:
     """The length of ``10s``, ``5m``, ``2h`` in seconds; raises UsageError."""
     length = _AGO.fullmatch(text.strip())

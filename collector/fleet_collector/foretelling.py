@@ -46,7 +46,7 @@ FORETOLD = frozenset(
 
 def foretell(database: Database, names: Iterable[str], now: int) -> int:
     """Keep a forecast of every number of these hosts that ends soon; return how many. ``now`` in ms."""
-    samples = store.latest_samples(database, names)
+    samples = store.latest_samples(database, names, before=now + 1)
     latest: dict[str, dict[tuple[str, str], float]] = {}
     for _, host, metric, label, value in samples:
         latest.setdefault(host, {})[metric, label] = value

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from fleet_collector import store
@@ -17,7 +18,26 @@ from fleet_collector.trends import Trend, analyse
 SURE = 0.9  # of what is listed as rising; the rest stands under "watch"
 FORETOLD_DAYS = 365.0  # forecasts beyond are not kept: nobody will look back at them
 SAME_ON = 3  # hosts from which on one line stands for all of them
-ALIKE = 3.0  # times the slowest of them
+ALIKE = 3.0  # times the slowest of them, and the earliest
+ABOUT_A_WEEK = 7.0  # days between early ends that make no difference to who plans with them
+DAY = 86400.0
+# A series without samples for so long, and for three times its own pace, is not measured any more.
+SILENT_DAYS = 3.0
+# What is met from below and then stays there; a log or a process on a full machine has met nothing itself.
+MET = frozenset(
+    (
+        "disk_used_bytes",
+        "inodes_used_percent",
+        "process_fds",
+        "processes",
+        "threads",
+        "open_files",
+        "time_wait",
+        "local_ports_percent",
+        "conntrack",
+    )
+)
+AT_LIMIT = 0.99  # of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +53,17 @@ class Outlook:
     thresholds: Thresholds = field(default_factory=Thresholds)
 
     @property
+    def full(self) -> bool:
+        """Whether growth ended because there is no room left: nothing rises, and nothing is well."""
+        met = self.series.metric in MET and self.limit is not None and self.current >= AT_LIMIT * self.limit
+        return met and self.current > 0.0 and not self.trend.trending and self.trend.explanation != "level"
+
+    @property
     def severity(self) -> Severity:
-        """Critical if the limit may be met within days, warning within weeks, ok beyond or without one."""
+        """Critical if the limit is met or may be within days, warning within weeks, ok beyond or without."""
         low, limits = self.trend.eta_low, self.thresholds
+        if self.full:
+            return "critical"
         if not self.trend.trending or self.trend.confidence < SURE or low is None:
             return "ok"
         if low > limits.trends_warning_days:
@@ -98,23 +126,56 @@ def foretold(found: Iterable[Outlook]) -> list[store.Forecast]:
     ]
 
 
+def has_gone(last: float, now: float, pace_days: float) -> bool:
+    """Whether a series with a sample every so many days ended long before ``now``: the host or the thing."""
+    return now - last > max(SILENT_DAYS, 3.0 * pace_days) * DAY
+
+
+def is_stale(trend: Trend, at: float, now: float) -> bool:
+    """The same of a trend whose last sample was at ``at``."""
+    return has_gone(at, now, trend.span_days / max(trend.samples - 1, 1))
+
+
+def pace_before(trend: Trend) -> float | None:
+    """How fast it grew a day before the present pace began, where that began with a bend."""
+    if trend.explanation == "late growth":
+        return 0.0
+    if trend.explanation != "bend" or trend.since is None:
+        return None
+    until = bisect_left(trend.line_at, trend.since) - 1
+    if until < 1:
+        return None
+    rise = trend.line_values[until] - trend.line_values[0]
+    return rise / (trend.line_at[until] - trend.line_at[0]) * DAY
+
+
 def folded(found: Iterable[Outlook]) -> list[list[Outlook]]:
     """The same trend on several hosts as one group, the most urgent first, in each group and of the groups.
 
-    The same is: of one metric and label, growing at about one pace. On a host or two it stands alone.
+    The same is: of one metric and label, at about one pace, with about as much time left. On a host or two it
+    stands alone.
     """
-    alike: dict[tuple[str, str], list[Outlook]] = defaultdict(list)
+    alike: dict[tuple[str, str, Severity], list[Outlook]] = defaultdict(list)
     for one in found:
-        alike[one.series.metric, one.series.label].append(one)
-    groups = [group for same in alike.values() for group in _paced(same)]
+        alike[one.series.metric, one.series.label, one.severity].append(one)
+    groups = [group for same in alike.values() for paced in _paced(same) for group in _timed(paced)]
     parts = [part for group in groups for part in ([group] if len(group) >= SAME_ON else _singly(group))]
     return sorted((sorted(part, key=urgency) for part in parts), key=lambda part: urgency(part[0]))
 
 
-def _paced(same: Sequence[Outlook]) -> list[list[Outlook]]:
+def _paced(same: Iterable[Outlook]) -> list[list[Outlook]]:
+    return _near(same, lambda one: abs(one.trend.slope_per_day), 0.0)
+
+
+def _timed(same: Iterable[Outlook]) -> list[list[Outlook]]:
+    return _near(same, lambda one: urgency(one)[0], ABOUT_A_WEEK)
+
+
+def _near(same: Iterable[Outlook], of: Callable[[Outlook], float], more: float) -> list[list[Outlook]]:
+    """Groups in which no number is over three times the least of its group, and ``more``."""
     groups: list[list[Outlook]] = []
-    for one in sorted(same, key=lambda one: abs(one.trend.slope_per_day)):
-        if groups and abs(one.trend.slope_per_day) <= ALIKE * abs(groups[-1][0].trend.slope_per_day):
+    for one in sorted(same, key=of):
+        if groups and of(one) <= ALIKE * of(groups[-1][0]) + more:
             groups[-1].append(one)
         else:
             groups.append([one])
@@ -126,8 +187,8 @@ def _singly(group: Sequence[Outlook]) -> list[list[Outlook]]:
 
 
 def urgency(one: Outlook) -> tuple[float, float]:
-    """By the early end of the forecast; without one, by relative growth."""
-    early = one.trend.eta_low if one.trend.eta_low is not None else math.inf
+    """What is full first, then by the early end of the forecast; without one, by relative growth."""
+    early = -1.0 if one.full else one.trend.eta_low if one.trend.eta_low is not None else math.inf
     return early, -abs(one.trend.slope_per_day) / max(abs(one.current), 1e-9)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fleet_collector import store
 from fleet_collector.findings.thresholds import Thresholds
 from fleet_collector.metrics import METRICS
-from fleet_collector.outlook import SURE, Outlook, judged, urgency
+from fleet_collector.outlook import SURE, Outlook, is_stale, judged, urgency
 from fleet_collector.store import Database, History, SeriesKey
 from fleet_collector.trends import Trend
 from fleet_collector.trends.samples import LEAST_SAMPLES
@@ -20,10 +20,6 @@ from fleet_collector.trends.screen import may_rise
 
 AT_ONCE = 4096  # series of one length that are screened together
 POINTS_AT_ONCE = 4_000_000  # that wait for it, of all lengths: 64 MB
-DAY = 86400.0
-SILENT_DAYS = (
-    3.0  # and three times its own pace: a series without samples for so long is not measured any more
-)
 
 # Twins of another number: one line is enough for what is one and the same trend.
 TWINS = {
@@ -51,10 +47,15 @@ LOOKED_AT = tuple(
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """What rises for sure, what may, and how many of the others are quiet for which reason."""
+    """What is full, what rises for sure, what may, and how many of the others are quiet for which reason.
 
+    ``newest`` is the time of the newest sample of all (seconds since the epoch), None where there is none.
+    """
+
+    full: list[Outlook]
     rising: list[Outlook]
     watch: list[Outlook]
+    newest: float | None
     hosts: int
     series: int
     level: int
@@ -84,24 +85,22 @@ def survey(
         if due:
             key = keys[history.series_id]
             seen += judged(key, history, latest.get(key.host, {}), thresholds)
-    found = [one for one in seen if one.trend.trending and not _gone(one, newest / 1000)]
-    quiet = Counter(_instead(one.trend) for one in seen if not one.trend.trending)
+    there = [one for one in seen if not is_stale(one.trend, one.at, newest / 1000)]
+    found = [one for one in there if one.trend.trending]
+    full = sorted((one for one in there if one.full), key=urgency)
+    quiet = Counter(_instead(one.trend) for one in seen if not (one.trend.trending or one in full))
     quiet["no longer measured"] = sum(one.trend.trending for one in seen) - len(found)
     return Survey(
+        full=full,
         rising=sorted((one for one in found if one.trend.confidence >= SURE), key=urgency),
         watch=sorted((one for one in found if one.trend.confidence < SURE), key=urgency),
+        newest=newest / 1000 if series else None,
         hosts=len(hosts),
         series=series,
-        level=series - too_little - len(found) - sum(quiet.values()) + quiet.pop("level", 0),
+        level=series - too_little - len(full) - len(found) - sum(quiet.values()) + quiet.pop("level", 0),
         too_little=too_little,
         quiet={kind: count for kind, count in quiet.items() if count},
     )
-
-
-def _gone(one: Outlook, newest: float) -> bool:
-    """Whether a series ended long before the newest sample of all: the thing or the host has gone."""
-    pace_days = one.trend.span_days / max(one.trend.samples - 1, 1)
-    return newest - one.at > max(SILENT_DAYS, 3.0 * pace_days) * DAY
 
 
 def _instead(trend: Trend) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
 _YEAR = 365.25 * _DAY
-_TOO_FAR_DAYS = 730.0
+TOO_FAR_DAYS = 730.0
 _LAST_MOMENT = 253_402_300_799.0  # the end of the year 9999: a host's clock may say anything
 
 # Line breaks, escapes, and the marks that turn text around (bidirectional controls are of category Cf).
@@ -63,20 +63,24 @@ def coming(low_days: float, high_days: float | None, now: float) -> str:
     >>> coming(6.3, 10.2, 0.0), coming(0.2, 1.4, 0.0)
     ('in 6 to 11 days', 'in 4 to 34 hours')
     """
-    if low_days > _TOO_FAR_DAYS:
+    if low_days > TOO_FAR_DAYS:
         return "in more than 2 years"
-    if high_days is None or high_days > _TOO_FAR_DAYS:
+    if high_days is None or high_days > TOO_FAR_DAYS:
         return f"not before {day(now + max(low_days, 0.0) * _DAY)}"
     if high_days <= 0.0:
         return "now"
     first, last, unit = max(low_days, 0.0), high_days, "days"
     if last < 2.0:
         first, last, unit = first * 24, last * 24, "hours"
-    elif first < 2.0:
-        return f"in {first * 24:.0f} hours to {math.ceil(last)} days"
+    elif 1.0 / 24 <= first < 2.0:
+        return f"in {_count(math.floor(first * 24), 'hour')} to {math.ceil(last)} days"
     if math.floor(first) == 0:
-        return f"within {math.ceil(last)} {unit if last > 1 else unit[:-1]}"
+        return f"within {_count(math.ceil(last), unit.removesuffix('s'))}"
     return f"in {math.floor(first)} to {max(math.ceil(last), math.floor(first) + 1)} {unit}"
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def number(value: float) -> str:

@@ -14,6 +14,7 @@ import pytest
 from fleet_cli.histories import GLANCE
 from fleet_collector import store
 from fleet_collector.metrics import METRICS
+from fleet_collector.wording import day, moment
 from tests.cli import seeded
 from tests.cli.conftest import Fleet
 from tests.collector import hosts
@@ -47,16 +48,16 @@ def test_one_number_with_sparkline_trend_and_last_points(fleet: Fleet) -> None:
     assert spark.split()[0][-1] == "█"
     assert "40 points" in spark
     assert amounts == "  now 79 GiB, lowest 40 GiB, median 60 GiB, highest 79 GiB"
-    assert trend.startswith("  trend: +1.0 GiB a day, 99.9 % sure; 100 GiB in ")
+    assert trend.startswith("  trend: +1.0 GiB a day, 99.9 % sure; its limit of 100 GiB in ")
     assert len([row for row in rows if "GiB" in row]) == 10
 
 
 @pytest.mark.usefixtures("nights")
 def test_the_document_of_one_series(fleet: Fleet) -> None:
     document = fleet("history", "web1", "--metric", "disk_used_bytes:/", "--format", "json").json
-    assert list(document) == ["schema", "host", "metric", "label", "unit", "limit", "points", "trend"]
+    assert list(document) == ["schema", "host", "metric", "label", "unit", "points", "trend"]
     assert (document["schema"], document["host"], document["label"]) == (1, "web1", "/")
-    assert (document["unit"], document["limit"]) == ("bytes", 100 * GIB)
+    assert (document["unit"], document["trend"]["limit"]) == ("bytes", 100 * GIB)
     assert len(document["points"]) == 40
     assert document["points"][0]["at"] < document["points"][-1]["at"]
     assert document["points"][0]["at"].endswith("Z")
@@ -107,6 +108,35 @@ def test_a_window_of_time(fleet: Fleet) -> None:
     day = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 2 * 86400))
     assert count("--since", day) in {2, 3}
     assert fleet("history", "web1", "--since", "1h").out.strip() == "nothing was measured in that time"
+
+
+def test_what_was_last_measured_long_ago_is_not_now(fleet: Fleet, program: Program) -> None:
+    last = time.time() - 20 * 86400
+    with store.connect(str(program.database)) as opened:
+        keep(opened, {"gone": volume("/", line(50 * GIB, GIB, 0.1))}, last=round(last * 1000))
+    words = ("history", "gone", "-m", "disk_used_bytes")
+    out = fleet(*words).out
+    assert " now " not in out
+    assert f"  on {moment(last)} 89 GiB, " in out
+    assert f"trend: not measured since {day(last)}; until then +1.0 GiB a day" in out
+    assert "its limit" not in out
+    assert f"not measured since {day(last)}" in fleet(*words, "--plot").out
+
+
+@pytest.mark.usefixtures("nights")
+def test_looking_back_tells_what_was_so_then(fleet: Fleet, program: Program) -> None:
+    then = time.time() - 10 * 86400
+    with store.connect(str(program.database)) as opened:
+        keep(
+            opened,
+            {"grown": volume("/", line(40 * GIB, GIB, 0.1), 80 * GIB)},
+            30,
+            last=round((then - 3600) * 1000),
+        )
+        keep(opened, {"grown": volume("/", level(70 * GIB), 500 * GIB)}, 5)
+    out = fleet("history", "grown", "-m", "disk_used_bytes", "--until", "10d").out
+    assert "its limit of 80 GiB in " in out
+    assert "now 69 GiB" in out
 
 
 @pytest.mark.usefixtures("nights")

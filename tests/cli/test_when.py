@@ -26,6 +26,17 @@ def test_what_is_no_time_is_refused_with_the_forms(text: str) -> None:
         when.parse(text)
 
 
+def test_a_window_is_of_some_length() -> None:
+    assert when.span(None, None) == (None, None)
+    assert when.span("2026-11-01", "2026-11-02") == (1_793_491_200, 1_793_577_600)
+    for since, until in (("2026-11-02", "2026-11-01"), ("5d", "10d"), ("2026-11-01", "2026-11-01")):
+        with pytest.raises(UsageError, match=f"--since {since} is not before --until {until}"):
+            when.span(since, until)
+    for since in ("9999-12-31", "0d"):
+        with pytest.raises(UsageError, match=f"--since {since} is not before now"):
+            when.span(since, None)
+
+
 def test_a_length_is_a_number_and_a_unit() -> None:
     assert when.seconds("5m") == 300
     with pytest.raises(UsageError, match="no length of time"):

@@ -46,7 +46,7 @@ def command(
         raise UsageError("--changes shows no numbers: leave out --metric and --plot")
     if plot and format_ is not Format.TABLE:
         raise UsageError("--plot is for a person: leave out --format")
-    span = (None if since is None else when.parse(since), None if until is None else when.parse(until))
+    span = when.span(since, until)
     with database.connect(db, settings.load(config)) as opened:
         names = known.names(opened, hosts) or []
         if changes:

@@ -17,7 +17,7 @@ def command(
         list[str] | None,
         typer.Option("--metric", "-m", metavar="METRIC", help="Only this; several with several -m."),
     ] = None,
-    since: Since = "60d",
+    since: Since = None,
     until: Until = None,
     explain: Annotated[
         bool,
@@ -34,18 +34,19 @@ def command(
     Logs, disks, memory, descriptors, TIME_WAIT: judged with their cycles, dated only where a limit is real.
     """
     from fleet_cli import database, exits, settings, surveying
-    from fleet_cli.render import data, terminal, trends
+    from fleet_cli.render import data, explanation, terminal, trends
 
     span = surveying.span(since, until)
     chosen = settings.load(config)
     with database.connect(db, chosen) as opened:
         if explain:
-            terminal.out().print(trends.explanation(surveying.one(opened, hosts or [], span), span[1]))
+            terminal.out().print(explanation.explanation(surveying.one(opened, hosts or [], span)))
             return
         found = surveying.survey(opened, hosts, metric, span, chosen.thresholds, keep=until is None)
     if format_ is not Format.TABLE:
-        data.emit(format_, "trends", trends.COLUMNS, trends.rows(found.survey, span[1]), "")
-    elif found.survey.rising or not quiet:
+        rows = trends.rows(found.survey, trends.reader(found.survey, span[1]))
+        data.emit(format_, "trends", trends.COLUMNS, rows, "")
+    elif found.survey.full or found.survey.rising or not quiet:
         terminal.out().print(trends.page(found.survey, found.hindsight, span, quiet=quiet))
     if not exit_zero:
-        raise typer.Exit(exits.of(one.severity for one in found.survey.rising))
+        raise typer.Exit(exits.of(one.severity for one in (*found.survey.full, *found.survey.rising)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,8 @@ from fleet_cli.render import terminal
 from fleet_cli.render.amounts import reached, signed, told
 from fleet_cli.render.sparkline import sparkline
 from fleet_cli.when import iso
-from fleet_collector.wording import amount, moment, plain
+from fleet_collector.findings.words import several
+from fleet_collector.wording import amount, day, moment, plain
 
 if TYPE_CHECKING:
     from fleet_collector.trends import Trend
@@ -38,16 +38,15 @@ def _series(history: History) -> dict[str, Any]:
         "metric": history.metric.name,
         "label": history.label,
         "unit": history.metric.unit,
-        "limit": history.limit,
         "points": [
             {"at": iso(at), "value": value} for at, value in zip(history.at, history.values, strict=True)
         ],
-        "trend": None if history.trend is None else _trend_document(history.trend),
+        "trend": None if history.trend is None else _trend_document(history.trend, history.limit),
     }
 
 
-def _trend_document(trend: Trend) -> dict[str, Any]:
-    told: dict[str, Any] = msgspec.to_builtins(trend)
+def _trend_document(trend: Trend, limit: float | None) -> dict[str, Any]:
+    told: dict[str, Any] = {**msgspec.to_builtins(trend), "limit": limit}
     told["since"] = None if trend.since is None else iso(trend.since)
     told |= {"line_at": [iso(at) for at in trend.line_at], "steps": [iso(at) for at in trend.steps]}
     for reset in told["resets"]:
@@ -92,7 +91,7 @@ def _lines(histories: Sequence[History]) -> RenderableType:
         grid.add_row(
             plain(history.host, 40),
             plain(history.name, 50),
-            amount(history.values[-1], unit),
+            amount(history.values[-1], unit) + (f" ({day(history.at[-1])})" if history.stale else ""),
             *ends,
             sparkline(history.at, history.values, 24 if wide else 12),
             _briefly(history),
@@ -102,10 +101,12 @@ def _lines(histories: Sequence[History]) -> RenderableType:
 
 def _briefly(history: History) -> str:
     trend = history.trend
+    if history.stale:
+        return f"not measured since {day(history.at[-1])}"
     if trend is None or not trend.trending:
         return plain(trend.reason, 60) if trend else ""
     pace = f"{signed(trend.slope_per_day, history.metric.unit)} a day"
-    return pace if history.limit is None else f"{pace}, limit {reached(trend, history.at[-1], time.time())}"
+    return pace if history.limit is None else f"{pace}, limit {reached(trend, history.at[-1], history.now)}"
 
 
 def _one(history: History) -> list[RenderableType]:
@@ -116,9 +117,10 @@ def _one(history: History) -> list[RenderableType]:
     if not history.at:
         return [head, Text("nothing was measured in that time", style="dim"), Text()]
     ordered = sorted(history.values)
-    span = f"{len(history.at):,} points, {moment(history.at[0])} to {moment(history.at[-1])} UTC"
+    last = moment(history.at[-1])
+    span = f"{several(len(history.at), 'point')}, {moment(history.at[0])} to {last} UTC"
     amounts = {
-        "now": history.values[-1],
+        f"on {last}" if history.stale else "now": history.values[-1],
         "lowest": ordered[0],
         "median": ordered[len(ordered) // 2],
         "highest": ordered[-1],
@@ -138,7 +140,7 @@ def _trend(history: History) -> Text:
         return Text("not looked for in a number of this kind", style="dim")
     style = "yellow" if history.trend.trending else ""
     return Text(
-        told(history.trend, history.limit, history.metric.unit, history.at[-1], time.time()), style=style
+        told(history.trend, history.limit, history.metric.unit, history.at[-1], history.now), style=style
     )
 
 

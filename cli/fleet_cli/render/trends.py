@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from fleet_cli.histories import History
 from fleet_cli.render import terminal
-from fleet_cli.render.amounts import DAY, reached, signed, told
-from fleet_cli.render.sparkline import sparkline
+from fleet_cli.render.amounts import DAY, due, signed, sure, told
 from fleet_collector.findings.words import several
 from fleet_collector.folding import fold
 from fleet_collector.hindsight import Hindsight
-from fleet_collector.outlook import Outlook, folded
+from fleet_collector.outlook import SILENT_DAYS, Outlook, folded, pace_before
 from fleet_collector.survey import Survey
+from fleet_collector.trends import Trend
+from fleet_collector.trends.reasons import span
 from fleet_collector.wording import amount, day, moment, percent, plain
 
 COLUMNS = (
@@ -35,20 +36,33 @@ COLUMNS = (
     "message",
 )
 MOST_WATCHED = 10
-WIDE = 120  # columns of a terminal from which on there is room for intervals
+ROOMY, WIDE, WIDEST = (
+    100,
+    120,
+    140,
+)  # columns of a terminal from which on there is room for more than the least
+LONG_LABEL, SHORT_LABEL = 32, 22  # letters of a path; the two ends of it say which it is
 WHAT = {
     "disk_used_bytes": "disk",
     "inodes_used_percent": "inodes",
     "log_bytes": "log",
     "mem_available_bytes": "memory left",
-    "process_rss_bytes": "memory of process",
+    "process_rss_bytes": "memory of",
     "process_fds": "file descriptors",
+    "process_threads": "threads of",
+    "process_cpu_percent": "CPU of",
     "time_wait": "TIME_WAIT",
+    "close_wait": "CLOSE_WAIT",
+    "established": "ESTABLISHED",
+    "syn_recv": "SYN_RECV",
+    "syn_sent": "SYN_SENT",
+    "local_ports_percent": "local ports",
+    "conntrack": "tracked connections",
 }
 
 
 def rows(survey: Survey, now: float) -> list[dict[str, Any]]:
-    """Each trend that is sure, then each that is not, for scripts; days count from the last sample."""
+    """What is full, each trend that is sure, then each that is not; days count from the last sample."""
     return [
         {
             "host": one.series.host,
@@ -59,37 +73,64 @@ def rows(survey: Survey, now: float) -> list[dict[str, Any]]:
             "slope_per_day": one.trend.slope_per_day,
             "confidence": one.trend.confidence,
             "limit": one.limit,
-            "eta_days": one.trend.eta_days,
-            "eta_low": one.trend.eta_low,
-            "eta_high": one.trend.eta_high,
+            "eta_days": 0.0 if one.full else one.trend.eta_days,
+            "eta_low": 0.0 if one.full else one.trend.eta_low,
+            "eta_high": 0.0 if one.full else one.trend.eta_high,
             "severity": one.severity,
-            "message": f"{one.series.metric} {told(one.trend, one.limit, one.unit, one.at, now)}",
+            "message": _message(one, now),
         }
-        for one in (*survey.rising, *survey.watch)
+        for one in (*survey.full, *survey.rising, *survey.watch)
     ]
+
+
+def _message(one: Outlook, now: float) -> str:
+    name = ":".join(part for part in (one.series.metric, one.series.label) if part)
+    if one.full and one.limit is not None:
+        return f"{name} is at its limit of {amount(one.limit, one.unit)} now, {one.trend.reason}"
+    return f"{name} {told(one.trend, one.limit, one.unit, one.at, now)}"
 
 
 def page(
     survey: Survey, hindsight: Hindsight, window: tuple[float, float], *, quiet: bool = False
 ) -> RenderableType:
-    """The rising ones, what to watch, and what became of the rest."""
+    """The rising ones, what to watch, and what became of the rest; times count from the last scan of all."""
+    now = reader(survey, window[1])
+    listed = folded((*survey.full, *survey.rising))
     parts: list[RenderableType] = [] if quiet else [_head(survey, window), Text()]
-    if survey.rising:
-        parts.append(_grid("RISING", folded(survey.rising), window[1]))
+    if listed:
+        parts.append(_grid("RISING", listed, now))
     elif not quiet:
-        parts.append(Text("Nothing rises for sure.", style="green"))
+        parts.append(_nothing(survey))
     if survey.watch and not quiet:
         groups = folded(survey.watch)
-        parts += [Text(), _grid("WATCH", groups[:MOST_WATCHED], window[1])]
+        parts += [Text(), _grid("WATCH", groups[:MOST_WATCHED], now)]
         if len(groups) > MOST_WATCHED:
             parts.append(Text(f"and {len(groups) - MOST_WATCHED} more: --format json", style="dim"))
-    if not quiet:
-        parts += [Text(), *_rest(survey, hindsight)]
-    return Group(*parts)
+    rest = [] if quiet else _rest(survey, hindsight)
+    return Group(*parts, *([Text(), *rest] if rest else []))
+
+
+def reader(survey: Survey, end: float) -> float:
+    """The time from which is told when limits are met: the end of the window, or of all scans before it."""
+    return survey.newest if _silent(survey, end) and survey.newest is not None else end
+
+
+def _silent(survey: Survey, end: float) -> bool:
+    return survey.newest is not None and end - survey.newest > SILENT_DAYS * DAY
+
+
+def _nothing(survey: Survey) -> Text:
+    if not survey.hosts:
+        return Text("No host was scanned yet: fleet scan hosts.txt")
+    if not survey.series:
+        return Text("Nothing was measured in that time.")
+    enough = survey.series > survey.too_little
+    return Text("Nothing rises for sure.", style="green") if enough else Text("Too little history to judge.")
 
 
 def _head(survey: Survey, window: tuple[float, float]) -> Text:
     counts = {
+        "at the limit": len(survey.full),
         "rising": len(survey.rising),
         "to watch": len(survey.watch),
         "level": survey.level + sum(survey.quiet.values()),
@@ -98,52 +139,96 @@ def _head(survey: Survey, window: tuple[float, float]) -> Text:
     told_counts = ", ".join(
         f"{count:,} {word}" for word, count in counts.items() if count or word == "rising"
     )
-    days = (window[1] - window[0]) / DAY
-    span = (
-        f"{days:,.0f} days to {moment(window[1])} UTC" if window[0] > 0 else f"up to {moment(window[1])} UTC"
-    )
+    until = f"up to {moment(window[1])} UTC"
+    if window[0] > 0:
+        until = f"{span((window[1] - window[0]) / DAY)} to {moment(window[1])} UTC"
+    if survey.newest is not None and _silent(survey, window[1]):
+        until += f", the last scan {span((window[1] - survey.newest) / DAY)} before that"
     counted = f"{several(survey.hosts, 'host')}, {several(survey.series, 'series', 'series')}"
-    return Text(f"{span} - {counted}: {told_counts}", style="dim")
+    return Text(f"{until} - {counted}: {told_counts}", style="dim")
 
 
 def _grid(title: str, groups: Sequence[Sequence[Outlook]], now: float) -> RenderableType:
-    wide = terminal.out().width >= WIDE
-    columns = ("AT ITS LIMIT", "HOST", "NOW", "A DAY (90 %)" if wide else "A DAY", "SURE")
-    grid = terminal.table(title, *columns, *(["SINCE"] if wide else []))
+    width = terminal.out().width
+    columns = [title, "FULL IN", "HOST", "NOW", "A DAY (90 %)" if width >= WIDE else "A DAY"]
+    columns += ["SURE"] if width >= ROOMY else []
+    grid = terminal.table(*columns, *(["SINCE"] if width >= WIDE else []))
     for group in groups:
-        grid.add_row(*_cells(group, now, wide=wide))
+        grid.add_row(*_cells(group, now, width))
     return grid
 
 
-def _cells(group: Sequence[Outlook], now: float, *, wide: bool) -> list[Any]:
+def _cells(group: Sequence[Outlook], now: float, width: int) -> list[Any]:
     one = group[0]
-    trend, unit, metric = one.trend, one.unit, one.series.metric
+    unit, metric, wide = one.unit, one.series.metric, width >= WIDE
     where = plain(fold([each.series.host for each in group]), 40)
-    what = WHAT.get(metric, metric.removesuffix("_bytes").replace("_", " "))
+    what = WHAT.get(metric, metric.removesuffix("_bytes").removesuffix("_percent").replace("_", " "))
     cells: list[Any] = [
-        Text(f"{what} {plain(one.series.label, 50)}".rstrip(), terminal.STYLES[one.severity]),
-        _limit(one, now),
+        Text(
+            f"{what} {_label(one.series.label, LONG_LABEL if wide else SHORT_LABEL)}".rstrip(),
+            terminal.STYLES[one.severity],
+        ),
+        _due(group, now),
         f"{where} ({len(group)} hosts)" if len(group) > 1 else where,
-        amount(one.current, unit) + (f" / {amount(one.limit, unit)}" if one.limit and wide else ""),
-        _slopes(group, unit) if wide else signed(trend.slope_per_day, unit),
-        percent(100 * min(each.trend.confidence for each in group)),
+        _joined("/", one.current, one.limit, unit) if one.limit and wide else amount(one.current, unit),
+        "level" if one.full else _slopes(group, unit) if wide else signed(one.trend.slope_per_day, unit),
     ]
-    return [*cells, day(trend.since) if trend.since else ""] if wide else cells
+    if width >= ROOMY:
+        cells.append("" if one.full else sure(min(each.trend.confidence for each in group)))
+    return [*cells, _since(one.trend, unit, briefly=width < WIDEST)] if wide else cells
 
 
-def _limit(one: Outlook, now: float) -> str:
+def _joined(between: str, first: float, last: float, unit: str) -> str:
+    """Two amounts, their unit once where it is the same: ``880/894 GiB``."""
+    one, other = amount(first, unit), amount(last, unit)
+    _, space, same = other.rpartition(" ")
+    return f"{one.removesuffix(space + same)}{between}{other}" if space else f"{one}{between}{other}"
+
+
+def _label(label: str, most: int) -> str:
+    shown, end = plain(label), most * 2 // 3
+    return shown if len(shown) <= most else f"{shown[: most - end - 1]}…{shown[-end:]}"
+
+
+def _due(group: Sequence[Outlook], now: float) -> str:
+    """When the first of a group meets its limit, in a range that holds those of all."""
+    one = group[0]
+    if one.full:
+        return "at its limit now"
     if one.limit is None:
         return "no limit"
-    when = reached(one.trend, one.at, now)
-    return {"now": "at its limit now", "in more than 2 years": "> 2 years"}.get(when, when)
+    ends = [_late(each, one.at) for each in group]
+    late = None if None in ends else max(end for end in ends if end is not None)
+    return due(replace(one.trend, eta_high=late), one.at, now)
+
+
+def _late(one: Outlook, start: float) -> float | None:
+    """The late end in days from ``start``."""
+    return None if one.trend.eta_high is None else one.trend.eta_high + (one.at - start) / DAY
 
 
 def _slopes(group: Sequence[Outlook], unit: str) -> str:
-    """The slope of the first, and the interval that holds those of all."""
+    """The slope of the first, and the interval that holds those of all: ``+1.1 GiB (1.0-1.3)``."""
     ends = [end for one in group for end in (one.trend.slope_low, one.trend.slope_high)]
-    low, high = sorted((min(ends), max(ends)), key=abs)
-    slope = group[0].trend.slope_per_day
-    return f"{signed(slope, unit)} ({amount(abs(low), unit)} to {amount(abs(high), unit)})"
+    low, high = sorted(map(abs, (min(ends), max(ends))))
+    pace, between = signed(group[0].trend.slope_per_day, unit), _joined("-", low, high, unit)
+    _, space, same = pace.rpartition(" ")
+    short = between.removesuffix(space + same)
+    return f"{pace} ({between if ' ' in short else short})"
+
+
+def _since(trend: Trend, unit: str, *, briefly: bool) -> str:
+    """Since when it grows so; where there is room what it did before, and what was taken out to see it."""
+    said = [day(trend.since)] if trend.since else []
+    if briefly:
+        return "".join(said)
+    before = pace_before(trend)
+    if before is not None:
+        said.append(f"was {signed(before, unit)}" if before else "was level")
+    if "sawtooth" not in trend.removed:
+        said += [f"reset {day(reset.at)}" for reset in trend.resets[-1:]]
+    said += [f"{cycle} removed" for cycle in trend.removed]
+    return ", ".join(said)
 
 
 def _rest(survey: Survey, hindsight: Hindsight) -> list[Text]:
@@ -154,6 +239,9 @@ def _rest(survey: Survey, hindsight: Hindsight) -> list[Text]:
         lines.append(Text(f"Not listed: {told_kinds}.", style="dim"))
     if hindsight.due:
         lines.append(Text(_past_error(hindsight), style="dim"))
+    if hindsight.median_off_part is not None:
+        said = f"A week after {several(hindsight.weeks, 'forecast')} the growth foretold was off by "
+        lines.append(Text(f"{said}{percent(100 * hindsight.median_off_part)} in the median.", style="dim"))
     return lines
 
 
@@ -165,28 +253,3 @@ def _past_error(hindsight: Hindsight) -> str:
         said += f", {hindsight.inside} within the range, {off}"
     missed = hindsight.due - hindsight.met
     return f"{said}; {missed} did not, or somebody saw to it." if missed else f"{said}."
-
-
-def explanation(history: History, now: float) -> RenderableType:
-    """Why one series is believed to rise, or not: the fit, what was removed, the rival explanation."""
-    unit = history.metric.unit
-    head = Text.assemble((plain(history.host), "bold"), "  ", (plain(history.name), "bold"))
-    trend = history.trend
-    if trend is None or not history.at:
-        return Group(head, Text("no trend in such a number, or nothing measured", style="dim"))
-    grid = terminal.table("", "")
-    grid.add_row("measured", sparkline(history.at, history.values))
-    if trend.line_at:
-        grid.add_row("explained", sparkline(trend.line_at, trend.line_values))
-    grid.add_row("verdict", told(trend, history.limit, unit, history.at[-1], now))
-    grid.add_row("samples", f"{trend.samples:,} over {trend.span_days:,.0f} days")
-    if trend.explanation:
-        grid.add_row("likeliest", plain(trend.explanation))
-    if trend.rival:
-        grid.add_row("rival", f"{plain(trend.rival)}, {percent(100 * trend.rival_probability)} likely")
-    grid.add_row("steps", ", ".join(moment(at) for at in trend.steps) or "none")
-    grid.add_row("resets", ", ".join(moment(reset.at) for reset in trend.resets[-5:]) or "none")
-    grid.add_row("cycles removed", ", ".join(trend.removed) or "none")
-    if trend.smallest_slope is not None:
-        grid.add_row("could have shown", f"{amount(trend.smallest_slope, unit)} a day and more")
-    return Group(head, grid)

@@ -31,7 +31,6 @@ _PERCENT = {name for name, metric in METRICS.items() if metric.unit == "percent"
 
 _ANOTHER = {
     "swap_used_bytes": "swap_total_bytes",
-    "processes": "processes_max",
     "threads": "threads_max",
     "open_files": "open_files_max",
     "conntrack": "conntrack_max",
@@ -53,6 +52,12 @@ def _time_wait(_label: str, latest: Latest) -> float | None:
 
 def _process_memory(label: str, latest: Latest) -> float | None:
     return _sum(latest.get(("process_rss_bytes", label)), latest.get(("mem_available_bytes", "")))
+
+
+def _processes(_label: str, latest: Latest) -> float | None:
+    """Return the lower of both limits: a process is at least one thread."""
+    limits = (latest.get(("processes_max", "")), latest.get(("threads_max", "")))
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _process_threads(label: str, latest: Latest) -> float | None:
@@ -89,6 +94,7 @@ _RULES: dict[str, Callable[[str, Latest], float | None]] = {
     "mem_available_bytes": _nothing_left,
     "time_wait": _time_wait,
     "process_rss_bytes": _process_memory,
+    "processes": _processes,
     "process_threads": _process_threads,
     "log_bytes": _log,
 }

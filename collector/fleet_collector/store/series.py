@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select, text
+from sqlalchemy import Connection, Select, bindparam, func, select, text
 
 from fleet_collector.store.bulk import chunks, plain_rows
 from fleet_collector.store.database import Database
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 AT_ONCE = 500
 SERIES_AT_ONCE = 1000  # of whole histories in memory: 1,000 series of 750 points are 18 MB
 EVER = 2**62
+LASTING = 3 * 86_400_000  # ms for which the last known value of a number stands for the present one
 
 
 class SeriesKey(NamedTuple):
@@ -105,9 +106,10 @@ def histories(
 def latest_values(
     database: Database, names: Iterable[str], *, before: int = EVER
 ) -> dict[str, dict[tuple[str, str], float]]:
-    """Return each host's numbers by (metric, label), of its last scan that left any (see ``limit_of``).
+    """Return each host's numbers by (metric, label), as of its last scan that left any (see ``limit_of``).
 
-    Of the scans ``before`` a time (ms), where one is given.
+    What that scan could not measure is taken from the days before it: a limit does not go with a step that
+    timed out. Of the scans ``before`` a time (ms), where one is given.
     """
     found: dict[str, dict[tuple[str, str], float]] = {}
     for _, host, metric, label, value in latest_samples(database, names, before=before):
@@ -121,27 +123,37 @@ def latest_samples(
     """Return the same as rows: series number, host, metric, label and value."""
     last = (
         select(func.max(SCAN.c.taken_at))
-        .where(SCAN.c.host_id == SERIES.c.host_id, SCAN.c.samples > 0, SCAN.c.taken_at < before)
-        .correlate(SERIES)
+        .where(SCAN.c.host_id == HOST.c.id, SCAN.c.samples > 0, SCAN.c.taken_at < before)
+        .correlate(HOST)
         .scalar_subquery()
     )
-    # One look-up for each series, whatever the database believes of its rows: joined to samples by stale
-    # statistics, every point of every series was read.
-    value = (
-        select(SAMPLE.c.value)
-        .where(SAMPLE.c.series_id == SERIES.c.id, SAMPLE.c.at == last)
-        .correlate(SERIES)
-        .scalar_subquery()
-    )
-    query = select(SERIES.c.id, HOST.c.name, SERIES.c.metric, SERIES.c.label, value).join(
-        HOST, HOST.c.id == SERIES.c.host_id
-    )
+    hosts = select(HOST.c.id, HOST.c.name, last.label("last"))
     found: list[tuple[int, str, str, str, float]] = []
     with database.reading() as connection:
         for some in chunks(sorted(set(names)), AT_ONCE):
-            rows = plain_rows(connection, query.where(HOST.c.name.in_(some)))
+            rows = plain_rows(connection, _latest(hosts.where(HOST.c.name.in_(some))))
             found += (row for row in rows if row[4] is not None)
     return found
+
+
+def _latest(hosts: Select[Any]) -> Select[Any]:
+    """Select the last value of every series of hosts (id, name, last) within a while before the last scan.
+
+    One look-up for each series, whatever the database believes of its rows: joined to samples by stale
+    statistics, every point of every series was read.
+    """
+    of = hosts.cte("of").prefix_with("MATERIALIZED", dialect="postgresql")
+    value = (
+        select(SAMPLE.c.value)
+        .where(SAMPLE.c.series_id == SERIES.c.id, SAMPLE.c.at.between(of.c.last - LASTING, of.c.last))
+        .order_by(SAMPLE.c.at.desc())
+        .limit(1)
+        .correlate(SERIES, of)
+        .scalar_subquery()
+    )
+    return select(SERIES.c.id, of.c.name, SERIES.c.metric, SERIES.c.label, value).join(
+        of, of.c.id == SERIES.c.host_id
+    )
 
 
 def _from_sqlite(connection: Connection, values: dict[str, Any]) -> list[History]:

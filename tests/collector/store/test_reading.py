@@ -133,9 +133,22 @@ def test_series_and_points(database: store.Database) -> None:
 def test_latest_values_are_those_of_the_last_answer(database: store.Database) -> None:
     number = sweep(database)
     first = [Sample("load1", "", 1.0), Sample("log_bytes", "/gone", 2.0)]
-    store.save(database, [well("a", number, 10, samples=first), well("a", number, 20, samples=first[:1])])
-    store.save(database, [failed("a", number, 30)])
-    assert store.latest_values(database, ["a"]) == {"a": {("load1", ""): 1.0}}
+    later = [Sample("load1", "", 3.0)]
+    store.save(database, [well("a", number, NOON, samples=first)])
+    store.save(database, [well("a", number, NOON + 4 * DAY, samples=later)])
+    store.save(database, [failed("a", number, NOON + 5 * DAY)])
+    assert store.latest_values(database, ["a"]) == {"a": {("load1", ""): 3.0}}
+    assert store.latest_values(database, ["a"], before=NOON + DAY)["a"]["log_bytes", "/gone"] == 2.0
+
+
+def test_what_the_last_answer_lacks_is_known_from_the_days_before(database: store.Database) -> None:
+    number = sweep(database)
+    whole = [Sample("disk_size_bytes", "/", 100.0), Sample("load1", "", 1.0)]
+    store.save(database, [well("a", number, NOON, samples=whole)])
+    store.save(database, [well("a", number, NOON + 2 * DAY, samples=[Sample("load1", "", 2.0)])])
+    assert store.latest_values(database, ["a"]) == {
+        "a": {("disk_size_bytes", "/"): 100.0, ("load1", ""): 2.0}
+    }
 
 
 def test_histories_are_the_points_of_every_series(database: store.Database) -> None:
