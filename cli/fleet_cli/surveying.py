@@ -48,6 +48,8 @@ def survey(
     """Look at all series, and ``keep`` what was foretold; raises UsageError for unknown hosts and metrics."""
     for metric in metrics or ():
         known.check("metric", metric, METRICS)
+        if METRICS[metric].worse is None or METRICS[metric].counter:
+            raise UsageError(f"{metric} is a number that leads nowhere bad; see it with fleet history")
     start, end = (round(at * 1000) for at in window)
     names = known.names(database, words)
     found = look(database, names, metrics or None, since=start, until=end + 1, thresholds=thresholds)

@@ -99,6 +99,7 @@ def test_unknown_words_are_answered_with_the_nearest(fleet: Fleet) -> None:
     for words, near in (
         (("web9",), "'web9' was never scanned; did you mean web"),
         (("-m", "disk_used"), "did you mean disk_used_"),
+        (("-m", "uptime_seconds"), "uptime_seconds is a number that leads nowhere bad"),
         (("--explain", "db1"), "--explain wants a host and a metric"),
         (("--since", "soon"), "is no time: write 12h, 30d"),
     ):
@@ -169,7 +170,7 @@ def test_an_empty_database(fleet: Fleet) -> None:
     assert said.code == 0
     assert "0 hosts, 0 series: 0 rising" in said.out
     assert fleet("trends", "--format", "json").json == {"schema": 1, "trends": []}
-    assert "No host was scanned yet: fleet scan hosts.txt" in said.out
+    assert "Nothing of the kind was measured yet: fleet scan hosts.txt" in said.out
 
 
 def stored(program: Program, hosts: Mapping[str, Host], nights: int = 40, days_ago: float = 0.1) -> None:

@@ -121,7 +121,7 @@ def _silent(survey: Survey, end: float) -> bool:
 
 def _nothing(survey: Survey) -> Text:
     if not survey.hosts:
-        return Text("No host was scanned yet: fleet scan hosts.txt")
+        return Text("Nothing of the kind was measured yet: fleet scan hosts.txt")
     if not survey.series:
         return Text("Nothing was measured in that time.")
     enough = survey.series > survey.too_little

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
+import sqlalchemy
 
 from fleet_collector import store
 from fleet_collector.metrics import Sample
@@ -119,3 +122,19 @@ def test_the_file_shrinks(sqlite: store.Database) -> None:
     assert after.sample_bytes is not None
     assert before.sample_bytes is not None
     assert after.sample_bytes < before.sample_bytes / 10
+
+
+def test_what_was_thinned_is_not_looked_through_again(sqlite: store.Database) -> None:
+    store.save(sqlite, [well("a", sweep(sqlite), NOON - 30 * DAY + n) for n in range(5)])
+    asked: list[tuple[str, tuple[object, ...]]] = []
+
+    def note(*call: Any) -> None:
+        asked.append((call[2], call[3]))
+
+    sqlalchemy.event.listen(sqlite.engine, "before_cursor_execute", note)
+    prune(sqlite, now=NOON)
+    sqlalchemy.event.remove(sqlite.engine, "before_cursor_execute", note)
+    due = next((text, values) for text, values in asked if "NOT scan.thinned" in text)
+    with sqlite.reading() as connection:
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {due[0]}", due[1])]
+    assert plan[0].startswith("SEARCH scan USING INDEX scan_to_thin ")
