@@ -13,6 +13,7 @@ from fleet_cli.when import iso
 from fleet_collector import store
 from fleet_collector.changes import diff
 from fleet_collector.errors import UsageError
+from fleet_collector.folding import fold
 from fleet_collector.metrics import METRICS, Latest, Metric
 from fleet_collector.outlook import DAY, has_gone, outlook
 from fleet_collector.snapshot import Snapshot
@@ -97,12 +98,19 @@ def _chosen(database: Database, hosts: Sequence[str], words: Sequence[str]) -> l
     for metric, label in asked:
         found = [key for key in every if key.metric == metric and label in {"", key.label}]
         if words and not found:
-            labels = {key.label for key in every if key.metric == metric}
-            if labels:
-                check(f"{METRICS[metric].labelled} of {metric}", label, labels)
-            raise UsageError(f"{metric} was not measured on {', '.join(hosts[:5])}")
+            _refuse(metric, label, {key.label for key in every if key.metric == metric}, hosts)
         chosen.update(dict.fromkeys(found))
     return list(chosen)
+
+
+def _refuse(metric: str, label: str, labels: set[str], hosts: Sequence[str]) -> None:
+    """Say what is wrong with words that name no series of these hosts; raises UsageError."""
+    what = METRICS[metric].labelled
+    if label and what is None:
+        raise UsageError(f"{metric} is one number of a host, not one of each {label!r}; write {metric}")
+    if labels:
+        check(f"{what} of {metric}", label, labels)
+    raise UsageError(f"{metric} was not measured on {fold(hosts[:20])}")
 
 
 def _history(key: SeriesKey, found: store.History | None, latest: Latest, now: float) -> History:

@@ -46,7 +46,7 @@ def survey(
     keep: bool,
 ) -> Surveyed:
     """Look at all series, and ``keep`` what was foretold; raises UsageError for unknown hosts and metrics."""
-    for metric in metrics or ():
+    for metric in (word.partition(":")[0] for word in metrics or ()):
         known.check("metric", metric, METRICS)
         if METRICS[metric].worse is None or METRICS[metric].counter:
             raise UsageError(f"{metric} is a number that leads nowhere bad; see it with fleet history")
@@ -65,6 +65,8 @@ def one(database: Database, words: Sequence[str], window: Span) -> History:
             "--explain wants a host and a metric: fleet trends --explain web1 disk_used_bytes:/var"
         )
     hosts = known.names(database, [words[0]]) or []
+    if len(hosts) > 1:
+        raise UsageError(f"{words[0]!r} names {len(hosts):,} hosts; --explain is of one")
     found = histories.read(database, hosts, [words[1]], *window)
     if len(found) > 1:
         labels = ", ".join(plain(history.name) for history in found[:5])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -72,8 +72,11 @@ def survey(
     until: int = store.EVER,
     thresholds: Thresholds | None = None,
 ) -> Survey:
-    """Look at every series of these hosts and metrics (all that can go wrong) in a window of time (ms)."""
-    keys = {key.id: key for key in store.series(database, names, metrics or LOOKED_AT)}
+    """Look at every series of these hosts and metrics (all that can go wrong) in a window of time (ms).
+
+    A metric may be named with a label: ``disk_used_bytes:/var``.
+    """
+    keys = {key.id: key for key in _chosen(database, names, list(metrics or LOOKED_AT))}
     hosts = {key.host for key in keys.values()}
     latest = store.latest_values(database, hosts, before=until)
     seen: list[Outlook] = []
@@ -101,6 +104,12 @@ def survey(
         too_little=too_little,
         quiet={kind: count for kind, count in quiet.items() if count},
     )
+
+
+def _chosen(database: Database, names: Iterable[str] | None, words: Sequence[str]) -> list[SeriesKey]:
+    asked = {(metric, label) for metric, _, label in (word.partition(":") for word in words)}
+    every = store.series(database, names, {metric for metric, _ in asked})
+    return [key for key in every if (key.metric, "") in asked or (key.metric, key.label) in asked]
 
 
 def _instead(trend: Trend) -> str:

@@ -178,6 +178,8 @@ def test_unknown_words_are_answered_with_the_nearest(fleet: Fleet) -> None:
             ("web1", "-m", "disk_used_bytes:/vra"),
             "there is no mount of disk_used_bytes '/vra'; did you mean /var",
         ),
+        (("web1", "-m", "time_wait:x"), "time_wait is one number of a host"),
+        (("web1", "--since", "2d", "--until", "3d"), "--since 2d is not before --until 3d"),
         (("web1", "-m", "load1"), "load1 was not measured on web1"),
         (("web1", "--until", "x"), "'x' is no time"),
     ):

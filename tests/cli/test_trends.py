@@ -90,6 +90,8 @@ def test_hosts_metrics_and_times_narrow_it_down(fleet: Fleet) -> None:
     assert sorted(hosts("web[1-2]")) == ["web1", "web2"]
     assert hosts("-m", "close_wait") == ["app1"]
     assert hosts("-m", "close_wait", "-m", "disk_used_bytes") == ["db1", "app1"]
+    assert hosts("-m", "disk_used_bytes:/") == ["db1"]
+    assert hosts("-m", "disk_used_bytes:/var") == []
     assert hosts("db1", "--since", "5d") == []
     assert hosts("db1", "--until", "35d") == []
 
@@ -100,6 +102,8 @@ def test_unknown_words_are_answered_with_the_nearest(fleet: Fleet) -> None:
         (("web9",), "'web9' was never scanned; did you mean web"),
         (("-m", "disk_used"), "did you mean disk_used_"),
         (("-m", "uptime_seconds"), "uptime_seconds is a number that leads nowhere bad"),
+        (("--explain", "db1", "disk_used_bytes", "-o", "json"), "--explain is for a person"),
+        (("--explain", "web*", "mem_available_bytes"), "'web*' names 5 hosts; --explain is of one"),
         (("--explain", "db1"), "--explain wants a host and a metric"),
         (("--since", "soon"), "is no time: write 12h, 30d"),
     ):

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from fleet_cli.options import AsFormat, Config, Database, ExitZero, Format, KnownHosts, Quiet, Since, Until
+from fleet_collector.errors import UsageError
 
 EXAMPLE = "Example: fleet trends --since 60d; fleet trends --explain web1 disk_used_bytes:/var"
 
@@ -15,7 +16,7 @@ def command(
     hosts: KnownHosts = None,
     metric: Annotated[
         list[str] | None,
-        typer.Option("--metric", "-m", metavar="METRIC", help="Only this; several with several -m."),
+        typer.Option("--metric", "-m", metavar="METRIC[:LABEL]", help="Only this; several with several -m."),
     ] = None,
     since: Since = None,
     until: Until = None,
@@ -32,10 +33,15 @@ def command(
     """Show what is creeping up, first what breaks first.
 
     Logs, disks, memory, descriptors, TIME_WAIT: judged with their cycles, dated only where a limit is real.
+    Looks at the last 60 days without --since.
     """
     from fleet_cli import database, exits, settings, surveying
     from fleet_cli.render import data, explanation, terminal, trends
 
+    if explain and format_ is not Format.TABLE:
+        raise UsageError(
+            "--explain is for a person; for scripts: fleet history HOST --metric M --format json"
+        )
     span = surveying.span(since, until)
     chosen = settings.load(config)
     with database.connect(db, chosen) as opened:
