@@ -51,6 +51,10 @@ def test_the_page(fleet: Fleet) -> None:
     assert rows[1].startswith("memory left")
     assert "web[1-5] (5 hosts)" in rows[1]
     assert re.split(" {2,}", rows[2])[:3] == ["CLOSE_WAIT", "no limit", "app1"]
+    seen = "40 samples over 39 days; against it nothing that is 0.1 % likely."
+    assert rows[4] == f"Why disk / on db1: steady growth, {seen}"
+    assert re.fullmatch(rf"Why memory left on web\d: steady fall, {re.escape(seen)}", rows[5])
+    assert rows[6] == f"Why CLOSE_WAIT on app1: steady growth, {seen}"
     assert rows[-1] == "Not listed: 1 one-off step."
 
 
@@ -119,7 +123,7 @@ def test_explain_shows_the_fit_and_the_rival(fleet: Fleet) -> None:
     rows = {line[:17].strip(): line[17:].strip() for line in said.out.splitlines()[1:]}
     assert set(rows) >= {"measured", "explained", "verdict", "likeliest", "rival", "steps (S)", "resets (R)"}
     assert rows["likeliest"] == "steady growth"
-    assert rows["rival"].endswith("less than 0.1 % likely")
+    assert rows["rival"] == "nothing that is 0.1 % likely"
     assert rows["measured"][0] == "▁"
     assert rows["measured"][-1] == "█"
     assert rows["verdict"].startswith("+2.0 GiB a day, 99.9 % sure; its limit of 100 GiB in ")

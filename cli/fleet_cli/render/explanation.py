@@ -12,10 +12,13 @@ from fleet_cli.histories import History
 from fleet_cli.render import terminal
 from fleet_cli.render.amounts import told
 from fleet_cli.render.sparkline import frame, marks, sparkline
+from fleet_collector.findings.words import several
+from fleet_collector.metrics import Metric
 from fleet_collector.trends import Trend
 from fleet_collector.trends.reasons import span
 from fleet_collector.wording import amount, moment, percent, plain
 
+UNLIKELY = 0.001
 KINDS = {
     "step": "one step, level before and after",
     "two steps": "two steps, level between",
@@ -49,9 +52,9 @@ def explanation(history: History) -> RenderableType:
         grid.add_row("a day", f"{amount(trend.slope_low, unit)} to {amount(trend.slope_high, unit)} (90 %)")
     grid.add_row("samples", f"{trend.samples:,} over {span(trend.span_days)}")
     if trend.explanation:
-        grid.add_row("likeliest", KINDS.get(trend.explanation, plain(trend.explanation)))
-    if trend.rival:
-        grid.add_row("rival", _rival(trend.rival, trend.rival_probability))
+        grid.add_row("likeliest", _kind(trend.explanation, history.metric))
+    if trend.explanation:
+        grid.add_row("rival", _rival(trend, history.metric))
     begins = _begins(trend)
     if begins is not None:
         grid.add_row("present pace (B)", f"since {moment(begins)}")
@@ -61,6 +64,14 @@ def explanation(history: History) -> RenderableType:
     if trend.smallest_slope is not None:
         grid.add_row("could have shown", f"{amount(trend.smallest_slope, unit)} a day and more")
     return Group(head, grid)
+
+
+def because(trend: Trend, metric: Metric) -> str:
+    """In one line what was seen, on how much, what was taken out, and the rival explanation."""
+    seen = _kind(trend.explanation or "growth", metric)
+    said = [f"{seen}, {several(trend.samples, 'sample')} over {span(trend.span_days)}"]
+    said += [f"{' and '.join(trend.removed)} removed"] if trend.removed else []
+    return "; ".join([*said, f"against it {_rival(trend, metric)}"])
 
 
 def drawings(at: Sequence[float], values: Sequence[float], trend: Trend) -> dict[str, str]:
@@ -89,10 +100,17 @@ def _begins(trend: Trend) -> float | None:
     return trend.since if bends and trend.since not in trend.steps else None
 
 
-def _rival(kind: str, probability: float) -> str:
-    """The rival and its margin: how likely it is, which is never not at all."""
-    likely = percent(100 * probability) if probability >= 0.001 else "less than 0.1 %"
-    return f"{KINDS.get(kind, plain(kind))}: {likely} likely"
+def _kind(kind: str, metric: Metric) -> str:
+    """An explanation in plain words; a number that is bad when low does not grow but fall."""
+    words = KINDS.get(kind, plain(kind))
+    return words.replace("growth", "fall") if metric.worse == "low" else words
+
+
+def _rival(trend: Trend, metric: Metric) -> str:
+    """The likeliest explanation to the contrary and its margin: how likely it is."""
+    if trend.rival is None or trend.rival_probability < UNLIKELY:
+        return "nothing that is 0.1 % likely"
+    return f"{_kind(trend.rival, metric)}, {percent(100 * trend.rival_probability)} likely"
 
 
 def _moments(times: Sequence[float], most: int = 3) -> str:
