@@ -1,7 +1,7 @@
 """What a host's history foretells: numbers on their way to a real limit, said under the step they belong to.
 
 A forecast is made after a sweep and said at the next one, for as long as the number itself agrees: where a
-log was emptied or a process restarted since, nothing is said.
+log was emptied, a process restarted or a volume enlarged since, nothing is said.
 """
 
 from __future__ import annotations
@@ -153,11 +153,20 @@ def severity_of(subject: Subject, number: Foretold) -> Severity:
     now = _now(subject.snapshot, number)
     if number.confidence < SURE or now is None:
         return "ok"
-    back = (number.value - now) / (number.limit - number.value) if number.limit != number.value else 0.0
     low = number.low_days - _elapsed(subject, number)
-    if back > UNDONE or low > subject.thresholds.trends_warning_days:
+    if _undone(subject.snapshot, number, now) or low > subject.thresholds.trends_warning_days:
         return "ok"
     return "critical" if low <= subject.thresholds.trends_critical_days else "warning"
+
+
+def _undone(snapshot: Snapshot, number: Foretold, now: float) -> bool:
+    """Whether the number has gone back since, or its limit has moved away."""
+    way = number.limit - number.value
+    if not way:
+        return False
+    read = _LIMIT.get(number.metric)
+    limit = (read(snapshot, number.label) if read else None) or number.limit
+    return (number.value - now) / way > UNDONE or (limit - now) / way > 1.0 + UNDONE
 
 
 def _finding(subject: Subject, number: Foretold, words: Words, severity: Severity) -> Finding:
@@ -275,6 +284,32 @@ _READ: dict[str, Callable[[Snapshot, str], float | None]] = {
     "time_wait": _time_wait,
     "local_ports_percent": _of("connections", "local_ports_percent"),
     "conntrack": _of("network", "conntrack"),
+}
+
+
+def _volume_size(volume: Volume) -> float | None:
+    used, available = volume.used_bytes, volume.available_bytes
+    return None if used is None or available is None else used + available
+
+
+def _log_limit(snapshot: Snapshot, path: str) -> float | None:
+    logs, size = facts(snapshot.logs), _log(snapshot, path)
+    mounts = [file.mount for file in (logs.files if logs else None) or () if file.path == path and file.mount]
+    room = _volume(lambda volume: volume.available_bytes)(snapshot, mounts[0]) if mounts else None
+    return None if size is None or room is None else size + room
+
+
+def _files_limit(snapshot: Snapshot, name: str) -> float | None:
+    processes = facts(snapshot.processes)
+    held = [one for one in (processes.top_open_files if processes else None) or () if one.name == name]
+    return max(held, key=lambda one: one.open_files).limit if held else None
+
+
+_LIMIT: dict[str, Callable[[Snapshot, str], float | None]] = {
+    "disk_used_bytes": _volume(_volume_size),
+    "log_bytes": _log_limit,
+    "process_fds": _files_limit,
+    "conntrack": _of("network", "conntrack_max"),
 }
 
 RULES = (trends,)

@@ -61,6 +61,27 @@ def test_near_and_sure_and_not_undone(changes: dict[str, Any], expected: dict[st
     assert rules(subject(past=past(**changes))) == expected
 
 
+def test_a_limit_that_has_moved_away_since_is_not_met() -> None:
+    larger = but(hosts.ROOT, used_bytes=41 * GIB, available_bytes=200 * GIB)
+    assert rules(subject(past=past(), disk=but(hosts.DISK, volumes=[larger]))) == {}
+    raised = but(HELD, top_open_files=[but(NGINX, limit=65536)])
+    known = past(metric="process_fds", label="nginx", value=690.0, limit=1024.0, slope_per_day=30.0)
+    assert rules(subject(past=known, processes=HELD)) == {"processes.trend": "warning"}
+    assert rules(subject(past=known, processes=raised)) == {}
+    table = but(hosts.NETWORK, conntrack=950, conntrack_max=400_000)
+    full = past(metric="conntrack", label="", value=900.0, limit=4000.0, slope_per_day=300.0)
+    assert rules(subject(past=full, network=table)) == {}
+
+
+def test_a_log_whose_volume_has_room_again_fills_nothing() -> None:
+    filled = but(hosts.ROOT, used_bytes=90 * GIB, available_bytes=5 * GIB)
+    known = past(metric="log_bytes", label=LOG.path, value=190.0 * 2**20, limit=190.0 * 2**20 + 5 * GIB)
+    kept = but(LOG, rotation=Rotation(covered=True, rule="/etc/logrotate.d/app", period="daily", last_at=NOW))
+    words: dict[str, Any] = {"past": known, "logs": Logs(files=[kept])}
+    assert rules(subject(**words, disk=but(hosts.DISK, volumes=[filled]))) == {"logs.trend": "warning"}
+    assert rules(subject(**words)) == {}
+
+
 def test_thresholds_say_what_is_near() -> None:
     limits = Thresholds(trends_warning_days=30, trends_critical_days=20)
     assert rules(subject(past=past(low_days=20.5), thresholds=limits)) == {"disk.trend": "critical"}
