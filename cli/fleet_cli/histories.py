@@ -81,7 +81,8 @@ def read(
             f"{len(keys):,} series are too many to show; name fewer hosts, or a label (METRIC:LABEL)"
         )
     start = 0 if since is None else round(since * 1000)
-    end = store.EVER if until is None else round(until * 1000)
+    # A collector whose clock was wrong for once must not make its samples the latest for years.
+    end = round((time.time() + DAY if until is None else until) * 1000)
     points = store.histories(database, [key.id for key in keys], since=start, until=end)
     found = {one.series_id: one for one in points}
     latest = store.latest_values(database, hosts, before=end)

@@ -55,8 +55,11 @@ class Outlook:
     @property
     def full(self) -> bool:
         """Whether growth ended because there is no room left: nothing rises, and nothing is well."""
-        met = self.series.metric in MET and self.limit is not None and self.current >= AT_LIMIT * self.limit
-        return met and self.current > 0.0 and not self.trend.trending and self.trend.explanation != "level"
+        if self.limit is None or self.trend.trending or self.trend.explanation == "level":
+            return False
+        if self.series.metric == "mem_available_bytes":
+            return self.current <= (1.0 - AT_LIMIT) * max(self.trend.line_values, default=0.0)
+        return self.series.metric in MET and self.current >= AT_LIMIT * self.limit > 0.0
 
     @property
     def severity(self) -> Severity:

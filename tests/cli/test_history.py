@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from fleet_collector.wording import day, moment
 from tests.cli import seeded
 from tests.cli.conftest import Fleet
 from tests.collector import hosts
-from tests.collector.nights import GIB, Host, keep, level, line, volume
+from tests.collector.nights import DAY_MS, GIB, Host, keep, level, line, volume
 from tests.program import Program
 
 
@@ -225,6 +226,15 @@ def test_the_zone_of_the_collector_does_not_matter(
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def test_a_sample_of_the_future_is_not_the_latest(fleet: Fleet, program: Program) -> None:
+    last = time.time_ns() // 1_000_000 - 3_600_000
+    with store.connect(str(program.database)) as opened:
+        keep(opened, {"web1": volume("/", line(40 * GIB, GIB, 0.1))}, last=last)
+        keep(opened, {"web1": volume("/", level(GIB))}, 1, last=last + 400 * DAY_MS)
+    assert "now 79 GiB, " in fleet("history", "web1", "-m", "disk_used_bytes").out
+    assert re.search(r"disk / .* web1 +79/100 GiB", fleet("trends").out)
 
 
 def test_a_host_whose_clock_jumps_has_a_history_in_order(fleet: Fleet, program: Program) -> None:

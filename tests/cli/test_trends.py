@@ -203,6 +203,13 @@ def test_what_is_full_is_at_its_limit_and_not_well(fleet: Fleet, program: Progra
     assert fleet("trends", "--quiet").out.startswith("RISING")
 
 
+def test_memory_that_is_used_up_is_not_well(fleet: Fleet, program: Program) -> None:
+    stored(program, {"app1": {("mem_available_bytes", ""): lambda n: max(8 - n / 4, 0.05) * GIB}})
+    (one,) = fleet("trends", "--format", "json").json["trends"]
+    assert one["message"].startswith("mem_available_bytes is used up now, fell until ")
+    assert "memory left  at its limit now  app1" in fleet("trends").out
+
+
 def test_hosts_of_one_line_are_due_at_about_one_time(fleet: Fleet, program: Program) -> None:
     soon = {f"soon{n}": volume("/", line((60 - n) * GIB, GIB, 0.1, n)) for n in range(3)}
     late = {f"late{n}": volume("/", line((5 - n) * GIB, GIB, 0.1, n)) for n in range(3)}

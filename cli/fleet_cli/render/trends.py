@@ -59,7 +59,8 @@ def rows(survey: Survey, now: float) -> list[dict[str, Any]]:
 def _message(one: Outlook, now: float) -> str:
     name = ":".join(part for part in (one.series.metric, one.series.label) if part)
     if one.full and one.limit is not None:
-        return f"{name} is at its limit of {amount(one.limit, one.unit)} now, {one.trend.reason}"
+        met = f"at its limit of {amount(one.limit, one.unit)}" if one.limit else "used up"
+        return f"{name} is {met} now, {one.trend.reason}"
     return f"{name} {told(one.trend, one.limit, one.unit, one.at, now)}"
 
 
