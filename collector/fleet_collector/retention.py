@@ -31,6 +31,11 @@ class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     all_days: Days = 14.0
     daily_days: Days = 730.0
 
+    def __post_init__(self) -> None:
+        """Refuse to keep all of what is gone already."""
+        if self.daily_days < self.all_days:
+            raise ValueError(f"daily_days ({self.daily_days:g}) is less than all_days ({self.all_days:g})")
+
 
 class Pruned(Struct, frozen=True, kw_only=True):
     """What was removed; ``more`` if the bound was reached before the work was done."""

@@ -153,3 +153,20 @@ def test_a_past_without_glimpses_is_none(sqlite: store.Database) -> None:
 
 def test_forecasts_travel_with_the_past() -> None:
     assert msgspec.json.decode(msgspec.json.encode(Past()), type=Past) == Past()
+
+
+def test_a_scan_of_the_future_hides_nothing(sqlite: store.Database) -> None:
+    keep(sqlite, {"web1": FILLING}, 40)
+    keep(sqlite, {"web1": volume("/", level(GIB))}, 1, last=LAST + 400 * DAY_MS)
+    assert foretell(sqlite, ["web1"], LAST + 5000) == 2
+
+
+def test_a_step_that_timed_out_once_hides_no_limit(sqlite: store.Database) -> None:
+    used = line(50 * GIB, GIB, 0.1)
+    filling = {
+        ("log_bytes", "/var/log/app.log"): line(0.2 * GIB, 0.9 * GIB, 0.05),
+        ("disk_used_bytes", "/"): lambda night: used(night) if night < 39 else None,
+        ("disk_size_bytes", "/"): lambda night: 100 * GIB if night < 39 else None,
+    }
+    keep(sqlite, {"web1": filling}, 40)
+    assert foretell(sqlite, ["web1"], LAST + 5000) == 2

@@ -104,7 +104,15 @@ def test_days_can_be_set(database: store.Database) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b'{"all_days":0}', b'{"daily_days":1e9}', b'{"days":1}', b'{"all_days":"14"}']
+    "text",
+    [
+        b'{"all_days":0}',
+        b'{"daily_days":1e9}',
+        b'{"days":1}',
+        b'{"all_days":40,"daily_days":10}',
+        b'{"all_days":800}',
+        b'{"all_days":"14"}',
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(text: bytes) -> None:
     with pytest.raises(msgspec.ValidationError):
