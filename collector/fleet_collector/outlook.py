@@ -14,6 +14,7 @@ from fleet_collector.findings.thresholds import Thresholds
 from fleet_collector.metrics import METRICS, Latest, limit_of
 from fleet_collector.store import History, SeriesKey
 from fleet_collector.trends import Trend, analyse
+from fleet_collector.trends.reasons import date
 
 SURE = 0.9  # of what is listed as rising; the rest stands under "watch"
 FORETOLD_DAYS = 365.0  # forecasts beyond are not kept: nobody will look back at them
@@ -38,6 +39,8 @@ MET = frozenset(
     )
 )
 AT_LIMIT = 0.99  # of it
+EMPTIED = 0.5  # of what a log held: a rotation leaves little
+BEYOND_ROTATION = 1.5  # times what it held before: nobody rotates it any more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +90,35 @@ def outlook(
         return None
     limit = limit_of(metric, label, latest)
     if known.worse == "high":
-        return analyse(at, values, limit), limit
+        trend = analyse(at, values, limit)
+        return (_rotated(trend) if metric == "log_bytes" and _rotates(trend, values) else trend), limit
     turned = analyse(at, [-value for value in values], None if limit is None else -limit)
     return _upright(turned), limit
+
+
+def _rotates(trend: Trend, values: Sequence[float]) -> bool:
+    """Whether a log that grows was emptied before, and is not yet far beyond what it held then.
+
+    One restart of a process proves nothing; one rotation of a log tells of the next.
+    """
+    held = max((reset.before for reset in trend.resets if reset.after <= EMPTIED * reset.before), default=0.0)
+    return trend.trending and values[-1] <= BEYOND_ROTATION * held
+
+
+def _rotated(trend: Trend) -> Trend:
+    """The verdict on a log that is on its way to the next rotation."""
+    return replace(
+        trend,
+        trending=False,
+        confidence=0.0,
+        slope_per_day=0.0,
+        slope_low=0.0,
+        slope_high=0.0,
+        eta_days=None,
+        eta_low=None,
+        eta_high=None,
+        reason=f"rotates, last on {date(trend.resets[-1].at)}",
+    )
 
 
 def judged(

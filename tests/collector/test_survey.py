@@ -76,6 +76,34 @@ def test_a_log_that_rotates_never_rises(sqlite: store.Database, period: int) -> 
         assert earlier.rising == []
 
 
+@pytest.mark.parametrize("period", [14, 20, 30, 45])
+def test_a_log_that_rotates_seldom_is_known_by_one_rotation(sqlite: store.Database, period: int) -> None:
+    def rotated(night: int) -> float:
+        return (night % period + 0.5 + night * 37 % 11 / 20) * GIB
+
+    keep(sqlite, {"web1": {**ROOM, ("log_bytes", "/var/log/a"): rotated}}, 60)
+    for night in range(period, 60):
+        found = survey(sqlite, until=LAST - (59 - night) * DAY_MS + 1)
+        assert [one.trend.reason for one in (*found.rising, *found.watch)] == []
+
+
+def test_a_log_that_is_rotated_no_more_rises(sqlite: store.Database) -> None:
+    def stopped(night: int) -> float:
+        return (night % 10 + 0.5 if night < 20 else night - 19.5) * GIB
+
+    keep(sqlite, {"web1": {**ROOM, ("log_bytes", "/var/log/a"): stopped}}, 50)
+    (one,) = survey(sqlite).rising
+    assert one.trend.slope_per_day == pytest.approx(GIB, rel=0.05)
+
+
+def test_a_process_that_was_restarted_once_still_leaks(sqlite: store.Database) -> None:
+    def leaks(night: int) -> float:
+        return (1.0 + 0.2 * (night if night < 15 else night - 15)) * GIB
+
+    keep(sqlite, {"web1": {("process_rss_bytes", "java"): leaks}}, 45)
+    assert names(survey(sqlite).rising) == [("web1", "process_rss_bytes", "java")]
+
+
 def test_a_new_log_that_grows_since_its_first_night_rises(sqlite: store.Database) -> None:
     def new(night: int) -> float | None:
         return None if night < 30 else (night - 29) * GIB / 2
