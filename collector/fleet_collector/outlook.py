@@ -14,6 +14,7 @@ from fleet_collector.findings.thresholds import Thresholds
 from fleet_collector.metrics import METRICS, Latest, limit_of
 from fleet_collector.store import History, SeriesKey
 from fleet_collector.trends import Trend, analyse
+from fleet_collector.trends.model import Reset
 from fleet_collector.trends.reasons import date
 
 SURE = 0.9  # of what is listed as rising; the rest stands under "watch"
@@ -91,22 +92,26 @@ def outlook(
     limit = limit_of(metric, label, latest)
     if known.worse == "high":
         trend = analyse(at, values, limit)
-        return (_rotated(trend) if metric == "log_bytes" and _rotates(trend, values) else trend), limit
+        if metric == "log_bytes" and trend.trending:
+            trend = _unless_rotated(trend, _rotations(at, values), values[-1])
+        return trend, limit
     turned = analyse(at, [-value for value in values], None if limit is None else -limit)
     return _upright(turned), limit
 
 
-def _rotates(trend: Trend, values: Sequence[float]) -> bool:
-    """Whether a log that grows was emptied before, and is not yet far beyond what it held then.
+def _rotations(at: Sequence[float], values: Sequence[float]) -> tuple[Reset, ...]:
+    """Where a log was emptied: files of logs do not shrink by themselves."""
+    emptied = (i for i in range(1, len(values)) if values[i] < EMPTIED * values[i - 1])
+    return tuple(Reset(at[i], values[i - 1], values[i]) for i in emptied)
+
+
+def _unless_rotated(trend: Trend, rotations: tuple[Reset, ...], now: float) -> Trend:
+    """The trend of a log, but of one that is on its way to the next rotation, not yet far beyond the last.
 
     One restart of a process proves nothing; one rotation of a log tells of the next.
     """
-    held = max((reset.before for reset in trend.resets if reset.after <= EMPTIED * reset.before), default=0.0)
-    return trend.trending and values[-1] <= BEYOND_ROTATION * held
-
-
-def _rotated(trend: Trend) -> Trend:
-    """The verdict on a log that is on its way to the next rotation."""
+    if not rotations or now > BEYOND_ROTATION * max(reset.before for reset in rotations):
+        return trend
     return replace(
         trend,
         trending=False,
@@ -117,7 +122,8 @@ def _rotated(trend: Trend) -> Trend:
         eta_days=None,
         eta_low=None,
         eta_high=None,
-        reason=f"rotates, last on {date(trend.resets[-1].at)}",
+        reason=f"rotates, last on {date(rotations[-1].at)}",
+        resets=rotations,
     )
 
 
