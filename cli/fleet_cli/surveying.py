@@ -6,10 +6,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import typer
+
 from fleet_cli import histories, known, when
 from fleet_cli.histories import History
 from fleet_collector import hindsight, outlook, store
-from fleet_collector.errors import UsageError
+from fleet_collector.errors import StoreError, UsageError
 from fleet_collector.findings.thresholds import Thresholds
 from fleet_collector.metrics import METRICS
 from fleet_collector.store import Database
@@ -42,10 +44,8 @@ def survey(
     metrics: Sequence[str] | None,
     window: Span,
     thresholds: Thresholds,
-    *,
-    keep: bool,
 ) -> Surveyed:
-    """Look at all series, and ``keep`` what was foretold; raises UsageError for unknown hosts and metrics."""
+    """Look at all series; raises UsageError for unknown hosts and metrics."""
     for metric in (word.partition(":")[0] for word in metrics or ()):
         known.check("metric", metric, METRICS)
         if METRICS[metric].worse is None or METRICS[metric].counter:
@@ -53,9 +53,15 @@ def survey(
     start, end = (round(at * 1000) for at in window)
     names = known.names(database, words)
     found = look(database, names, metrics or None, since=start, until=end + 1, thresholds=thresholds)
-    if keep:
-        store.save_forecasts(database, outlook.foretold(found.rising))
     return Surveyed(survey=found, hindsight=hindsight.hindsight(database, end))
+
+
+def keep(database: Database, found: Surveyed) -> None:
+    """Keep what was foretold, to be measured by what comes; who may only read has read all the same."""
+    try:
+        store.save_forecasts(database, outlook.foretold(found.survey.rising))
+    except StoreError as fault:
+        typer.echo(f"fleet: what was foretold is not kept: {plain(str(fault))}", err=True)
 
 
 def one(database: Database, words: Sequence[str], window: Span) -> History:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import re
+import sqlite3
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -171,6 +173,17 @@ def test_what_it_foretells_is_kept_and_looking_back_keeps_nothing(fleet: Fleet, 
         kept = store.forecasts(opened)
     assert len(kept) == 7
     assert len({key.id for key, _ in kept}) == 7
+
+
+def test_who_may_only_read_sees_all_the_same(fleet: Fleet, program: Program) -> None:
+    stored(program, CREEPING)
+    with closing(sqlite3.connect(program.database)) as other:
+        other.execute(
+            "CREATE TRIGGER guard BEFORE INSERT ON forecast BEGIN SELECT RAISE(ABORT, 'not yours'); END"
+        )
+    said = fleet("trends")
+    assert (said.code, said.out.count("disk /")) == (1, 2)
+    assert "fleet: what was foretold is not kept: " in said.err
 
 
 def test_an_empty_database(fleet: Fleet) -> None:

@@ -48,11 +48,13 @@ def command(
         if explain:
             terminal.out().print(explanation.explanation(surveying.one(opened, hosts or [], span)))
             return
-        found = surveying.survey(opened, hosts, metric, span, chosen.thresholds, keep=until is None)
-    if format_ is not Format.TABLE:
-        rows = trends.rows(found.survey, trends.reader(found.survey, span[1]))
-        data.emit(format_, "trends", trends.COLUMNS, rows, "")
-    elif found.survey.full or found.survey.rising or not quiet:
-        terminal.out().print(trends.page(found.survey, found.hindsight, span, quiet=quiet))
+        found = surveying.survey(opened, hosts, metric, span, chosen.thresholds)
+        if format_ is not Format.TABLE:
+            rows = trends.rows(found.survey, trends.reader(found.survey, span[1]))
+            data.emit(format_, "trends", trends.COLUMNS, rows, "")
+        elif found.survey.full or found.survey.rising or not quiet:
+            terminal.out().print(trends.page(found.survey, found.hindsight, span, quiet=quiet))
+        if until is None:
+            surveying.keep(opened, found)
     if not exit_zero:
         raise typer.Exit(exits.of(one.severity for one in (*found.survey.full, *found.survey.rising)))
