@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import typer
 
 from fleet_cli import histories, known, when
 from fleet_cli.histories import History
+from fleet_cli.settings import Settings
 from fleet_collector import hindsight, outlook, store
 from fleet_collector.errors import StoreError, UsageError
-from fleet_collector.findings.thresholds import Thresholds
 from fleet_collector.metrics import METRICS
 from fleet_collector.store import Database
 from fleet_collector.survey import Survey
@@ -43,7 +43,7 @@ def survey(
     words: Sequence[str] | None,
     metrics: Sequence[str] | None,
     window: Span,
-    thresholds: Thresholds,
+    settings: Settings,
 ) -> Surveyed:
     """Look at all series; raises UsageError for unknown hosts and metrics."""
     for metric in (word.partition(":")[0] for word in metrics or ()):
@@ -52,8 +52,19 @@ def survey(
             raise UsageError(f"{metric} is a number that leads nowhere bad; see it with fleet history")
     start, end = (round(at * 1000) for at in window)
     names = known.names(database, words)
-    found = look(database, names, metrics or None, since=start, until=end + 1, thresholds=thresholds)
+    found = _judged(database, look(database, names, metrics or None, since=start, until=end + 1), settings)
     return Surveyed(survey=found, hindsight=hindsight.hindsight(database, end))
+
+
+def _judged(database: Database, found: Survey, settings: Settings) -> Survey:
+    """The same, each host's by the thresholds of the groups it was in at its last scan."""
+    names = {one.series.host for one in found.rising}
+    groups = {scan.host: scan.groups for scan in store.latest(database, names)}
+    own = [
+        replace(one, thresholds=settings.thresholds_of(groups.get(one.series.host, ())))
+        for one in found.rising
+    ]
+    return replace(found, rising=own)
 
 
 def keep(database: Database, found: Surveyed) -> None:

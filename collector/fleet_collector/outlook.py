@@ -127,9 +127,7 @@ def _unless_rotated(trend: Trend, rotations: tuple[Reset, ...], now: float) -> T
     )
 
 
-def judged(
-    key: SeriesKey, history: History, latest: Latest, thresholds: Thresholds | None = None
-) -> Iterator[Outlook]:
+def judged(key: SeriesKey, history: History, latest: Latest) -> Iterator[Outlook]:
     """The outlook of one history; nothing for numbers that lead nowhere bad."""
     at, values = (history.at / 1000.0).tolist(), history.values.tolist()
     found = outlook(key.metric, key.label, at, values, latest)
@@ -141,7 +139,6 @@ def judged(
             current=values[-1],
             at=at[-1],
             limit=found[1],
-            thresholds=thresholds or Thresholds(),
         )
 
 

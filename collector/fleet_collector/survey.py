@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet_collector import store
-from fleet_collector.findings.thresholds import Thresholds
 from fleet_collector.metrics import METRICS
 from fleet_collector.outlook import SURE, Outlook, is_stale, judged, urgency
 from fleet_collector.store import Database, History, SeriesKey
@@ -70,7 +69,6 @@ def survey(
     *,
     since: int = 0,
     until: int = store.EVER,
-    thresholds: Thresholds | None = None,
 ) -> Survey:
     """Look at every series of these hosts and metrics (all that can go wrong) in a window of time (ms).
 
@@ -87,7 +85,7 @@ def survey(
         too_little += len(history.at) < LEAST_SAMPLES
         if due:
             key = keys[history.series_id]
-            seen += judged(key, history, latest.get(key.host, {}), thresholds)
+            seen += judged(key, history, latest.get(key.host, {}))
     there = [one for one in seen if not is_stale(one.trend, one.at, newest / 1000)]
     found = [one for one in there if one.trend.trending]
     full = sorted((one for one in there if one.full), key=urgency)

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from fleet_collector import store
+from fleet_collector.metrics import Sample
+from fleet_collector.record import Record
 from tests.cli.conftest import Fleet
 from tests.collector.nights import DAY_MS, GIB, Host, keep, level, line, volume
 from tests.program import Program
@@ -173,6 +175,22 @@ def test_what_it_foretells_is_kept_and_looking_back_keeps_nothing(fleet: Fleet, 
         kept = store.forecasts(opened)
     assert len(kept) == 7
     assert len({key.id for key, _ in kept}) == 7
+
+
+def test_a_group_has_thresholds_of_its_own(fleet: Fleet, program: Program) -> None:
+    now = time.time_ns() // 1_000_000
+    stored(program, {name: volume("/", line(10 * GIB, 2 * GIB, 0.1)) for name in ("db1", "db2")})
+    with store.connect(str(program.database)) as opened:
+        number = store.begin_sweep(opened, asked="x", hosts=["db1"], started_at=now)
+        sample = Sample("disk_used_bytes", "/", 88 * GIB)
+        answer = Record(
+            host="db1", groups=("db",), sweep_id=number, taken_at=now, status="ok", samples=[sample]
+        )
+        store.save(opened, [answer])
+        store.finish_sweep(opened, number)
+    (program.home / "fleet.toml").write_text("[group.db.thresholds]\ntrends_critical_days = 10\n")
+    rows = fleet("trends", "--format", "json").json["trends"]
+    assert {row["host"]: row["severity"] for row in rows} == {"db1": "critical", "db2": "warning"}
 
 
 def test_who_may_only_read_sees_all_the_same(fleet: Fleet, program: Program) -> None:

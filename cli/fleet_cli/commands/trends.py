@@ -48,7 +48,7 @@ def command(
         if explain:
             terminal.out().print(explanation.explanation(surveying.one(opened, hosts or [], span)))
             return
-        found = surveying.survey(opened, hosts, metric, span, chosen.thresholds)
+        found = surveying.survey(opened, hosts, metric, span, chosen)
         if format_ is not Format.TABLE:
             rows = trends.rows(found.survey, trends.reader(found.survey, span[1]))
             data.emit(format_, "trends", trends.COLUMNS, rows, "")
