@@ -213,13 +213,29 @@ def unknown_key(name: str, offered: str, files: str) -> HostError:
 
 
 def changed_key(name: str, offered: str, known: str, where: str) -> HostError:
-    """known_hosts has another key of the host."""
+    """known_hosts has another key of the host; ``where`` is its file and line."""
     return _error(
         "host_key",
         "host key",
         f"The host key of {plain(name)} has changed: it offers {offered}, known is {known} ({plain(where)}).",
-        f"Somebody may be in between. If it was reinstalled: ssh-keygen -R '{plain(name)}', then scan again.",
+        f"Somebody may be in between. If it was reinstalled: {_forgetting(name, where)}, then scan again.",
     )
+
+
+def other_type(name: str, offered: str, known: str, where: str) -> HostError:
+    """known_hosts has keys of the host, none of a type that it offers."""
+    return _error(
+        "host_key",
+        "host key",
+        f"The host no longer offers the key that is known of {plain(name)}, {known} ({plain(where)}), "
+        f"but one of another type: {offered}.",
+        f"Compare the fingerprint, on its console. If it is the host's: {_forgetting(name, where)}, "
+        "and add the new key.",
+    )
+
+
+def _forgetting(name: str, where: str) -> str:
+    return f"ssh-keygen -f '{plain(where.rpartition(':')[0])}' -R '{plain(name)}'"
 
 
 def bad_key(name: str, reason: str) -> HostError:
@@ -353,6 +369,15 @@ def internal(stage: Stage, error: BaseException) -> HostError:
         f"The answer of the host could not be handled: {plain(f'{type(error).__name__}: {error}')}.",
         "Please report this with the output of ssh -v HOST true.",
     )
+
+
+def suspecting(unheard: tuple[str, ...], error: HostError) -> HostError:
+    """The same failure, with what ssh_config asks for and fleet does not do as a possible cause."""
+    if not unheard:
+        return error
+    failure = error.failure
+    hint = f"{failure.hint} ssh_config has {' and '.join(unheard)}, which fleet does not act on."
+    return _error(failure.kind, failure.stage, failure.message, hint, passing=error.passing)
 
 
 def through(bastion: str, error: HostError) -> HostError:

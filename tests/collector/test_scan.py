@@ -469,6 +469,9 @@ def test_known_hosts_patterns() -> None:
     assert not known.trust("web2", 22).known
     assert known.trust("v6::1", 2222).keys
     assert known.trust("10.0.0.1", 2022).keys
+    known.add(f"@revoked [web3]:2200 {key}", "f:7")
+    known.add(f"web3 {key}", "f:8")
+    assert known.trust("web3", 2200).revoked_keys == known.trust("web3", 2200).keys
 
 
 async def test_kept_connections_are_used_again_and_made_anew_when_they_have_dropped(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet_collector.errors import SettingsError
@@ -29,6 +29,15 @@ def way(tmp_path: Path, text: str, target: Target, defaults: Defaults = PLAIN) -
     return route(target, read([file]), defaults)
 
 
+@pytest.fixture
+def ssh_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder ~/.ssh, in a home of its own."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = tmp_path / ".ssh"
+    folder.mkdir()
+    return folder
+
+
 def test_the_first_value_wins_and_identities_gather(tmp_path: Path) -> None:
     text = (
         "IdentityFile a\nHost web1\n  User one\n  IdentityFile b\n"
@@ -44,7 +53,10 @@ def test_the_first_value_wins_and_identities_gather(tmp_path: Path) -> None:
     ("line", "matches"),
     [
         ("Host web1", True),
-        ("Host WEB1", True),
+        ("Host WEB1", False),
+        ("Match host 10.0.0.7 originalhost WEB1", True),
+        ("Match user ROOT", False),
+        ("Match originalhost=web1", True),
         ("Host db1 web?", True),
         ("Host *", True),
         ("Host * !web1", False),
@@ -62,6 +74,7 @@ def test_the_first_value_wins_and_identities_gather(tmp_path: Path) -> None:
         ('Match exec "test %n = web1"', True),
         ("Match final", True),
         ("Match canonical", False),
+        ("Match !final", True),
         ("Match localnetwork 10.0.0.0/8", False),
     ],
 )
@@ -70,8 +83,8 @@ def test_blocks_apply_where_they_should(tmp_path: Path, line: str, matches: bool
     assert ("compression" in lookup(tmp_path, text, user="root")) is matches
 
 
-def test_an_include_stands_where_it_is_written_and_leaks_nothing(tmp_path: Path) -> None:
-    (tmp_path / "extra").write_text("User included\nHost other\n  Port 99\n")
+def test_an_include_stands_where_it_is_written_and_leaks_nothing(ssh_folder: Path, tmp_path: Path) -> None:
+    (ssh_folder / "extra").write_text("User included\nHost other\n  Port 99\n")
     text = "Host web1\n  Include extra\n  ProxyJump gate\nHost other\n  Include extra\n"
     assert lookup(tmp_path, text) == {"user": ["included"], "proxyjump": ["gate"]}
     assert lookup(tmp_path, text, "other") == {"user": ["included"], "port": ["99"]}
@@ -144,7 +157,7 @@ def test_strict_host_key_checking(tmp_path: Path, word: str, expected: str) -> N
         "Port 0\n",
         'User "open\n',
         "Match host\n",
-        "Include config\n",
+        "RevokedHostKeys /etc/ssh/revoked\n",
         "ProxyJump a,b,c,d,e,f,g,h,i\n",
     ],
 )
@@ -172,6 +185,39 @@ def test_a_long_configuration_costs_little_per_host(tmp_path: Path) -> None:
     assert len(config._others) == 1  # all but the last are found by name
 
 
+def test_files_that_include_each_other_are_refused(ssh_folder: Path) -> None:
+    (ssh_folder / "config").write_text("Include ''\nInclude con*\n")
+    with pytest.raises(SettingsError, match="nested more than 16"):
+        read([ssh_folder / "config"])
+
+
+@pytest.mark.parametrize(
+    ("text", "command_line", "jump", "command"),
+    [
+        ("Host web1\n  ProxyJump gate\n  ProxyCommand nc\n", None, "gate", None),
+        ("ProxyCommand nc\nProxyJump gate\n", None, None, "nc"),
+        ("ProxyCommand none\nProxyJump gate\n", None, None, None),
+        ("ProxyJump none\nProxyCommand nc\n", None, None, "nc"),
+        ("Host web1\n  ProxyJump gate\n", "other", "other", None),
+        ("Host web1\n  ProxyCommand nc\n", "other", "other", None),
+    ],
+)
+def test_jump_and_command_exclude_each_other(
+    tmp_path: Path, text: str, command_line: str | None, jump: str | None, command: str | None
+) -> None:
+    found = way(tmp_path, text, Target("web1"), Defaults(jump=command_line))
+    assert (found.jump.host if found.jump else None, found.proxy_command) == (jump, command)
+
+
+def test_what_is_asked_for_and_not_done_is_named(tmp_path: Path) -> None:
+    text = "Host web1\n  CanonicalizeHostname yes\nMatch localnetwork 10.0.0.0/8\n  Port 9\n"
+    assert way(tmp_path, text, Target("web1")).unheard == (
+        "CanonicalizeHostname",
+        "Match localnetwork",
+    )
+    assert way(tmp_path, "CanonicalizeHostname no\n", Target("web1")).unheard == ()
+
+
 CONFIGURATIONS = [
     "Host web*\n  HostName %h.example.com\n  User deploy\n  Port 2222\n"
     "Host *\n  User other\n  IdentityFile /keys/%r@%h\n",
@@ -184,26 +230,79 @@ CONFIGURATIONS = [
 ]
 
 
+_HEADS = st.one_of(
+    st.lists(
+        st.sampled_from(["web1", "web*", "WEB1", "?eb1", "!web1", "!*.internal", "10.0.0.*", "*"]), min_size=1
+    )
+    .map(" ".join)
+    .map("Host {}".format),
+    st.lists(
+        st.sampled_from(
+            ["host 10.*,web1", "!host web1", "originalhost WEB1", "user root,bob", "!user *o*", "exec true"]
+            + ['exec "test %h = 10.0.0.1"', 'exec "test %p = 22"', "final", "canonical", "!final"]
+        ),
+        min_size=1,
+        max_size=3,
+        unique=True,
+    )
+    .map(" ".join)
+    .map("Match {}".format),
+)
+_SETTINGS = st.sampled_from(
+    ["User bob", "user=root", 'HostName "10.0.0.1"', "HostName %h.internal", "Port = 2222", "port 99"]
+    + ["IdentityFile /k/%r@%h", "IDENTITYFILE /k/%n-%p", "IdentityFile /k/%i%L", "HostKeyAlias ali"]
+    + ["ProxyJump bob@gate:2200", "ProxyJump none", "ProxyCommand nc %h", "ProxyCommand none"]
+    + [
+        "StrictHostKeyChecking accept-new",
+        "StrictHostKeyChecking yes",
+        "IdentitiesOnly yes",
+        "Include ~/.ssh/*.conf",
+    ]
+)
+_BLOCKS = st.tuples(_HEADS, st.lists(_SETTINGS, min_size=1, max_size=4)).map(
+    lambda block: [block[0], *block[1]]
+)
+_TEXTS = st.lists(_BLOCKS, max_size=4).map(
+    lambda blocks: "".join(f"{line}\n" for one in blocks for line in one)
+)
+
+
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="needs OpenSSH's ssh as the oracle")
+@settings(deadline=None, max_examples=60)
+@given(text=_TEXTS, included=_TEXTS)
+def test_ssh_itself_reads_the_same_out_of_any(
+    tmp_path_factory: pytest.TempPathFactory, text: str, included: str
+) -> None:
+    folder = tmp_path_factory.mktemp("config")
+    (folder / "one.conf").write_text(included.replace("Include", "#"))
+    agree(folder, "Host gate\n  ProxyJump none\n" + text.replace("~/.ssh", str(folder)))
+
+
 @pytest.mark.skipif(shutil.which("ssh") is None, reason="needs OpenSSH's ssh as the oracle")
 @pytest.mark.parametrize("text", CONFIGURATIONS)
 def test_ssh_itself_reads_the_same_out_of_it(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "config"
+    agree(tmp_path, text)
+
+
+def agree(folder: Path, text: str) -> None:
+    """Compare a route with what ``ssh -G`` tells of the same file."""
+    file = folder / "config"
     file.write_text(text)
-    login = [] if "User" in text else ["-l", "me"]
-    command = ["ssh", "-G", "-F", str(file), *login, "web1"]
+    command = ["ssh", "-G", "-F", str(file), "web1"]
     told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
     theirs: dict[str, list[str]] = {}
     for line in told.splitlines():
         keyword, _, value = line.partition(" ")
         theirs.setdefault(keyword, []).append(value)
-    ours = way(tmp_path, text, Target("web1", user="me" if login else None), Defaults())
+    ours = way(folder, text, Target("web1"), Defaults())
     assert ours.host == theirs["hostname"][0]
     assert str(ours.port) == theirs["port"][0]
     assert ours.user == theirs["user"][0]
     if ours.identity.chosen:
-        assert [str(path) for path in ours.identity.files] == [
-            value.replace("%r", ours.user).replace("%h", ours.host) for value in theirs["identityfile"]
-        ]
-    jump = ours.jump and f"{ours.jump.user}@{ours.jump.host}:{ours.jump.port}"
+        assert len(ours.identity.files) == len(theirs["identityfile"])
+    assert ours.identity.only == (theirs["identitiesonly"] == ["yes"])
+    jump = f"{ours.jump.user}@{ours.jump.name}:{ours.jump.port}" if ours.jump else None
     assert jump == theirs.get("proxyjump", [None])[0]
+    assert (ours.proxy_command is None) == ("proxycommand" not in theirs)
     assert ours.known_as == theirs.get("hostkeyalias", [ours.host])[0]
+    assert (ours.host_keys == "strict") == (theirs["stricthostkeychecking"] in (["true"], ["ask"]))

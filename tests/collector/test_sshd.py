@@ -200,12 +200,18 @@ async def test_servers_that_know_old_algorithms_only(tmp_path: Path, algorithms:
     assert outcome.failure is None
 
 
-async def test_the_known_key_is_asked_for_where_the_host_has_several(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "config"), [("ecdsa", ""), ("rsa", ""), ("rsa", "HostKeyAlgorithms +ssh-rsa\n")]
+)
+async def test_the_known_key_is_asked_for_where_the_host_has_several(
+    tmp_path: Path, kind: str, config: str
+) -> None:
     directory = tmp_path / "two"
     directory.mkdir()
-    other = new_key(directory / "host_ecdsa", "ecdsa")
+    other = new_key(directory / "host_other", kind)
     with sshd(directory, {**QUICK, "PidFile": f"none\nHostKey {other}"}) as two:
-        ssh = options(two, tmp_path)
+        (tmp_path / "config").write_text(config)
+        ssh = replace(options(two, tmp_path), config_files=(tmp_path / "config",))
         public = other.with_suffix(".pub").read_text()
         (tmp_path / "known_hosts").write_text(f"[127.0.7.61]:{two.port} {public}")
         (outcome,) = await scan([Target("127.0.7.61", port=two.port)], ssh)

@@ -65,13 +65,22 @@ HOST_KEYS = _in_order()
 CERTIFICATES = get_default_certificate_algs()
 
 
-def host_key_order(known_types: Iterable[str], *, authorities: bool) -> list[bytes]:
-    """Return host key algorithms to ask for: of known keys first, so that the known key is what comes."""
+def host_key_order(known_types: Iterable[str], wish: str | None, *, authorities: bool) -> list[bytes]:
+    """Return host key algorithms to ask for: of known keys first, so that the known key is what comes.
+
+    ``wish`` is HostKeyAlgorithms; a whole list and ``^`` are an order of their own (as OpenSSH has it).
+    """
+    chosen = HOST_KEYS
+    if wish:
+        possible = [*get_public_key_algs(), *CERTIFICATES]
+        chosen = [name.encode() for name in select(wish, [one.decode() for one in HOST_KEYS], possible)]
+        if wish[0] not in "+-":
+            return chosen
     known: list[bytes] = []
     for name in known_types:
         known.extend(_RSA if name == "ssh-rsa" else (name.encode(),))
-    order = [name for name in HOST_KEYS if name in known]
-    order += [name for name in HOST_KEYS if name not in known]
+    order = [name for name in chosen if name in known]
+    order += [name for name in chosen if name not in known]
     return [*CERTIFICATES, *order] if authorities else order
 
 
@@ -107,11 +116,3 @@ def ciphers(wish: str | None) -> list[str]:
 def macs(wish: str | None) -> list[str]:
     """MACs."""
     return select(wish, MACS, get_mac_algs())
-
-
-def host_keys(wish: str | None) -> list[bytes]:
-    """HostKeyAlgorithms, empty when nobody asked for something else than fleet's own order."""
-    if not wish:
-        return []
-    possible = [*get_public_key_algs(), *CERTIFICATES]
-    return [name.encode() for name in select(wish, [one.decode() for one in HOST_KEYS], possible)]

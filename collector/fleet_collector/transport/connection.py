@@ -202,8 +202,10 @@ class Opening:
         own.client_keys = keys
         own.waiter = self.done
         own.protocol_factory = lambda: self.handshake
-        order = algorithms.host_keys(route.algorithms.host_keys) or algorithms.host_key_order(
-            (entry.text.partition(" ")[0] for entry in trust.known), authorities=bool(trust.authorities)
+        order = algorithms.host_key_order(
+            (entry.text.partition(" ")[0] for entry in trust.known),
+            route.algorithms.host_keys,
+            authorities=bool(trust.authorities),
         )
         self.connection = Connection(loop, own, order, trust)
 

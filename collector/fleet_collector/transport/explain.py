@@ -36,10 +36,10 @@ def _host_key(error: asyncssh.HostKeyNotVerifiable, opening: Opening) -> HostErr
     if not trust.known:
         files = str(route.known_hosts[0]) if route.known_hosts else "known_hosts"
         return failures.unknown_key(name, opening.handshake.offer, files)
-    known = [fingerprint(entry.key) for entry in trust.known if entry.key is not None]
-    return failures.changed_key(
-        name, opening.handshake.offer, " or ".join(known) or "of an unknown type", trust.known[0].where
-    )
+    known = " or ".join(fingerprint(key) for key in trust.keys) or "of an unknown type"
+    same_type = opening.handshake.offered.get_algorithm() in {key.get_algorithm() for key in trust.keys}
+    told = failures.changed_key if same_type else failures.other_type
+    return told(name, opening.handshake.offer, known, trust.known[0].where)
 
 
 def _refused(_: Exception, opening: Opening) -> HostError:

@@ -11,7 +11,7 @@ import binascii
 import hmac
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import translate
 from functools import cached_property
 from pathlib import Path
@@ -120,8 +120,9 @@ class KnownHosts:
         """Return what is known of a host; on another port than 22 its bare name counts if nothing else."""
         if port == 22:
             return self._trust(name.lower())
-        found = self._trust(f"[{name.lower()}]:{port}")
-        return found if found.known or found.authorities else self._trust(name.lower())
+        found, bare = self._trust(f"[{name.lower()}]:{port}"), self._trust(name.lower())
+        trusted = found if found.known or found.authorities else bare
+        return replace(trusted, revoked=found.revoked + bare.revoked)
 
     def _trust(self, name: str) -> Trust:
         entries = list(self._plain.get(name, ()))

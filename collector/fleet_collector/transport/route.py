@@ -20,6 +20,18 @@ DEFAULT_IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_e
 _DEFAULT_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 _GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 _MOST_JUMPS = 8
+_UNHEARD = {
+    name.lower(): name
+    for name in (
+        "BindInterface",
+        "CanonicalizeHostname",
+        "HostbasedAuthentication",
+        "KnownHostsCommand",
+        "PKCS11Provider",
+        "ProxyUseFdpass",
+        "SecurityKeyProvider",
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,10 @@ class Identity:
 
 @dataclass(frozen=True)
 class Route:
-    """One way to one host; ``jump`` is the bastion before it, which has a route of its own."""
+    """One way to one host; ``jump`` is the bastion before it, which has a route of its own.
+
+    ``unheard`` names what ssh_config asks for and fleet does not do: the first suspect when the way fails.
+    """
 
     name: str  # as written in the hosts file
     host: str
@@ -60,6 +75,7 @@ class Route:
     bind_address: str | None
     family: Literal["any", "inet", "inet6"]
     algorithms: Algorithms
+    unheard: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -88,7 +104,7 @@ def _route(
 ) -> Route:
     values = config.lookup(subject)
     known = tokens(subject, values)
-    command = _first(values, "proxycommand")
+    jumps, command = _through(values, None if behind else defaults.jump)
     return Route(
         name=subject.host,
         host=known["h"],
@@ -98,8 +114,8 @@ def _route(
         known_as=_first(values, "hostkeyalias") or known["h"],
         known_hosts=defaults.known_hosts or _known_hosts(values, known),
         host_keys=defaults.host_keys or _host_keys(values),
-        jump=_jump(values, known, subject, config, defaults, behind),
-        proxy_command=expand(command, known) if command and command.lower() != "none" else None,
+        jump=_jump(expand(jumps, known), subject, config, defaults, behind) if jumps else None,
+        proxy_command=expand(command, known) if command else None,
         bind_address=_first(values, "bindaddress"),
         family=_family(values),
         algorithms=Algorithms(
@@ -108,7 +124,17 @@ def _route(
             _first(values, "macs"),
             _first(values, "hostkeyalgorithms"),
         ),
+        unheard=_unheard(values, config),
     )
+
+
+def _unheard(values: Values, config: SshConfig) -> tuple[str, ...]:
+    if (revoked := _first(values, "revokedhostkeys")) and revoked.lower() != "none":
+        raise SettingsError(
+            "~/.ssh/config: RevokedHostKeys is not read; write the keys as @revoked lines into known_hosts"
+        )
+    asked = (name for word, name in _UNHEARD.items() if (_first(values, word) or "no").lower() != "no")
+    return (*asked, *config.unheard)
 
 
 def _first(values: Values, keyword: str) -> str | None:
@@ -124,7 +150,7 @@ def _port(text: str, host: str) -> int:
 
 def _identity(values: Values, known: dict[str, str], keys: tuple[Path, ...], defaults: Defaults) -> Identity:
     named = [_path(word, known) for word in values.get("identityfile", ()) if word.lower() != "none"]
-    files = (*keys, *(path for path in named if path not in keys))
+    files = tuple(dict.fromkeys((*keys, *named)))
     return Identity(
         files=files or tuple(_path(f"~/.ssh/{name}", known) for name in DEFAULT_IDENTITIES),
         certificates=tuple(_path(word, known) for word in values.get("certificatefile", ())),
@@ -179,21 +205,31 @@ def _family(values: Values) -> Literal["any", "inet", "inet6"]:
     return "inet" if word == "inet" else "inet6" if word == "inet6" else "any"
 
 
+def _through(values: Values, wish: str | None) -> tuple[str | None, str | None]:
+    """Return ProxyJump or ProxyCommand: whichever came first, the command line before both."""
+    if wish:
+        return wish, None
+    jump, command = _first(values, "proxyjump") or "none", _first(values, "proxycommand")
+    earlier = next((keyword for keyword in values if keyword in ("proxyjump", "proxycommand")), "")
+    if jump.lower() != "none" and earlier == "proxyjump":
+        return jump, None
+    return None, command if command and command.lower() != "none" else None
+
+
 def _jump(
-    values: Values,
-    known: dict[str, str],
+    jumps: str,
     subject: Subject,
     config: SshConfig,
     defaults: Defaults,
     behind: Sequence[str],
 ) -> Route | None:
     """The last bastion of ``a,b,c``; a bastion's own ProxyJump counts for the first one, as with ssh -J."""
-    jumps = _first(values, "proxyjump") or (None if behind else defaults.jump)
-    if not jumps or jumps.lower() == "none":
-        return None
-    words = [expand(word.strip(), known) for word in jumps.split(",")]
+    words = [word.strip() for word in jumps.split(",")]
     if len(behind) + len(words) > _MOST_JUMPS or subject.host in behind:
-        raise SettingsError(f"~/.ssh/config: ProxyJump of {subject.host} goes round in a circle")
+        raise SettingsError(
+            f"~/.ssh/config: ProxyJump of {subject.host} goes round in a circle; "
+            f"write ProxyJump none for the first bastion, above what holds for all hosts"
+        )
     path = (*behind, subject.host)
     previous: Route | None = None
     for word in words:

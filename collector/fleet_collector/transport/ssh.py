@@ -165,7 +165,7 @@ class Ssh:
                 opening.connection.proxy.end()
             if not isinstance(error, Exception):
                 raise
-            raise explain(error, opening) from error
+            raise failures.suspecting(way.unheard, explain(error, opening)) from error
         return opening.connection
 
     async def _connect(self, way: Route, opening: Opening) -> None:

@@ -2,18 +2,21 @@
 
 For a keyword the first value that applies wins; IdentityFile and CertificateFile gather. ``Host``,
 ``Include`` (whose content stands under the block that includes it) and ``Match all|host|originalhost|user|
-localuser|exec|tagged|canonical|final`` count; another criterion never matches. Names are not canonicalised.
+localuser|exec|tagged|canonical|final`` count; another criterion never matches, and ``unheard`` names it.
 """
 
 from __future__ import annotations
 
 import shlex
+import socket
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from glob import glob
+from os import getuid
 from pathlib import Path
-from re import Pattern, fullmatch
+from re import IGNORECASE, Pattern, fullmatch
 from re import compile as compile_pattern
 from re import escape as escape_pattern
 
@@ -21,9 +24,12 @@ from fleet_collector.errors import SettingsError
 
 _GATHERED = frozenset({"identityfile", "certificatefile"})
 _WHOLE_LINE = frozenset({"proxycommand", "remotecommand", "localcommand", "knownhostscommand"})
+_MATCHED = frozenset({"host", "originalhost", "user", "localuser", "exec", "tagged"})
+_SINGLE = frozenset({"all", "canonical", "final"})  # criteria without an argument
 _PLAIN_NAME = r"[^*?!,]+"
 _DEEPEST = 16  # nested Include, as OpenSSH has it
 _EXEC_SECONDS = 10.0
+_EVALUATED = _MATCHED | _SINGLE | {"host line"}
 
 Values = dict[str, list[str]]
 
@@ -72,11 +78,16 @@ class Subject:
 
 @dataclass
 class SshConfig:
-    """The blocks of all files; those for plain names only are found by dictionary."""
+    """The blocks of all files; those for plain names only are found by dictionary.
+
+    ``unheard`` names the criteria that nobody evaluates, such as ``Match localnetwork``.
+    """
 
     blocks: list[Block] = field(default_factory=list)
+    unheard: tuple[str, ...] = ()
     _by_name: dict[str, list[int]] = field(default_factory=dict)
     _others: list[int] = field(default_factory=list)
+    _final: bool = False  # somewhere is Match final: all is read a second time
 
     def index(self) -> SshConfig:
         """Sort the blocks into those of one name and the others."""
@@ -86,6 +97,9 @@ class SshConfig:
                 self._others.append(number)
             for name in names or ():
                 self._by_name.setdefault(name, []).append(number)
+        words = dict.fromkeys(criterion.word for block in self.blocks for criterion in block.criteria)
+        self._final = "final" in words
+        self.unheard = tuple(f"Match {word}" for word in words if word not in _EVALUATED)
         return self
 
     def lookup(self, subject: Subject) -> Values:
@@ -95,24 +109,30 @@ class SshConfig:
             values["user"] = [subject.user]
         if subject.port is not None:
             values["port"] = [str(subject.port)]
-        numbers = sorted({*self._others, *self._by_name.get(subject.host.lower(), ())})
-        blocks = [self.blocks[number] for number in numbers]
-        self._apply(blocks, subject, values, final=False)
-        if any(criterion.word == "final" for block in blocks for criterion in block.criteria):
-            self._apply(blocks, subject, values, final=True)
+        self._apply(subject.host, subject, values, final=False)
+        if self._final:
+            self._apply(_host_name(subject, values), subject, values, final=True)
         return values
 
-    @staticmethod
-    def _apply(blocks: Iterable[Block], subject: Subject, values: Values, *, final: bool) -> None:
-        first = frozenset(values) if final else frozenset()
-        for block in blocks:
-            if not all(_holds(criterion, subject, values, final) for criterion in block.criteria):
+    def _apply(self, name: str, subject: Subject, values: Values, *, final: bool) -> None:
+        """Take in the blocks that hold; where to connect to is settled before the final pass."""
+        held: dict[int, bool] = {}  # a criterion is asked where it stands, not again after what it let in
+
+        def holds(criterion: Criterion) -> bool:
+            if id(criterion) not in held:
+                held[id(criterion)] = _true(criterion, subject, values, final) != criterion.negated
+            return held[id(criterion)]
+
+        for number in sorted({*self._others, *self._by_name.get(name, ())}):
+            block = self.blocks[number]
+            if not all(map(holds, block.criteria)):
                 continue
             for keyword, words in block.settings:
-                if keyword not in _GATHERED:
+                if keyword in _GATHERED:
+                    known = values.setdefault(keyword, [])
+                    known.extend(word for word in words if word not in known)
+                elif not (final and keyword == "hostname"):
                     values.setdefault(keyword, words)
-                elif keyword not in first:
-                    values.setdefault(keyword, []).extend(words)
 
 
 def read(paths: Iterable[Path]) -> SshConfig:
@@ -162,79 +182,73 @@ def _line(line: str, where: str) -> tuple[str, list[str]]:
 
 
 def _included(words: list[str], path: Path) -> Iterator[Path]:
-    """Files that Include names; a relative one lies beside the user's or the system's configuration."""
+    """Files that Include names; a relative one lies in ~/.ssh, or in /etc/ssh for the system's files."""
     directory = Path("/etc/ssh") if path.is_relative_to("/etc/ssh") else Path("~/.ssh").expanduser()
-    if not path.is_relative_to("/etc/ssh") and path.parent != directory:
-        directory = path.parent
     for word in words:
-        pattern = Path(word).expanduser()
-        if pattern.is_absolute():
-            yield from sorted(Path("/").glob(str(pattern.relative_to("/"))))
-        else:
-            yield from sorted(directory.glob(word))
+        yield from map(Path, sorted(glob(str(directory / Path(word).expanduser()))))
 
 
 def _host(words: list[str]) -> tuple[Criterion, ...]:
-    return (Criterion("host line", negated=False, argument=" ".join(words), patterns=_patterns(words)),)
+    patterns = _patterns(words, exactly=True)
+    return (Criterion("host line", negated=False, argument=" ".join(words), patterns=patterns),)
 
 
 def _match(words: list[str], where: str) -> tuple[Criterion, ...]:
     criteria = []
     rest = iter(words)
     for word in rest:
-        negated, name = word.startswith("!"), word.removeprefix("!").lower()
-        if name in ("all", "canonical", "final"):
+        negated, (name, equals, argument) = word.startswith("!"), word.removeprefix("!").partition("=")
+        name = name.lower()
+        if name in _SINGLE:
             criteria.append(Criterion(name, negated, "", None))
             continue
-        argument = next(rest, None)
-        if argument is None:
+        argument = argument if equals else next(rest, "")
+        if not argument:
             raise SettingsError(f"{where}: Match {name} needs a value")
-        criteria.append(Criterion(name, negated, argument, _patterns(argument.split(","))))
+        patterns = _patterns(argument.split(","), exactly=name not in ("host", "originalhost"))
+        criteria.append(Criterion(name, negated, argument, patterns))
     return tuple(criteria)
 
 
-def _patterns(words: list[str]) -> Patterns:
+def _patterns(words: list[str], *, exactly: bool) -> Patterns:
     return Patterns(
-        tuple(_pattern(word) for word in words if not word.startswith("!")),
-        tuple(_pattern(word[1:]) for word in words if word.startswith("!")),
+        tuple(_pattern(word, exactly) for word in words if not word.startswith("!")),
+        tuple(_pattern(word[1:], exactly) for word in words if word.startswith("!")),
     )
 
 
 @cache
-def _pattern(text: str) -> Pattern[str]:
-    parts = (".*" if c == "*" else "." if c == "?" else escape_pattern(c) for c in text.lower())
-    return compile_pattern("".join(parts))
+def _pattern(text: str, exactly: bool) -> Pattern[str]:
+    """Compile ``*`` and ``?``; ``exactly`` tells upper and lower case apart, as OpenSSH does in Host lines."""
+    parts = (".*" if c == "*" else "." if c == "?" else escape_pattern(c) for c in text)
+    return compile_pattern("".join(parts), 0 if exactly else IGNORECASE)
 
 
 def _plain_names(block: Block) -> list[str] | None:
     """Names a block is bound to, or None when patterns or Match decide."""
     for criterion in block.criteria:
         if criterion.word == "host line" and fullmatch(f"{_PLAIN_NAME}( {_PLAIN_NAME})*", criterion.argument):
-            return criterion.argument.lower().split(" ")
+            return criterion.argument.split(" ")
     return None
-
-
-def _holds(criterion: Criterion, subject: Subject, values: Values, final: bool) -> bool:
-    return _true(criterion, subject, values, final) != criterion.negated
 
 
 def _true(criterion: Criterion, subject: Subject, values: Values, final: bool) -> bool:
     patterns = criterion.patterns
     if patterns is None:
-        return criterion.word == "all" or (criterion.word == "final" and final)
+        return criterion.word == "all" or final
     if criterion.word == "exec":
         return _succeeds(expand(criterion.argument, tokens(subject, values)))
-    user = (values.get("user") or [subject.local_user])[0]
+    host = _host_name(subject, values)
     texts = {
-        "host line": subject.host,
+        "host line": host if final else subject.host,
         "originalhost": subject.host,
-        "host": expand((values.get("hostname") or [subject.host])[0], {"h": subject.host}),
-        "user": user,
+        "host": host,
+        "user": (values.get("user") or [subject.local_user])[0],
         "localuser": subject.local_user,
         "tagged": (values.get("tag") or [""])[0],
     }
     text = texts.get(criterion.word)
-    return text is not None and patterns.match(text.lower())
+    return text is not None and patterns.match(text)
 
 
 @cache
@@ -255,18 +269,30 @@ def _succeeds(command: str) -> bool:
     return done.returncode == 0
 
 
+def _host_name(subject: Subject, values: Values) -> str:
+    """Where to connect to."""
+    return expand((values.get("hostname") or [subject.host])[0], {"h": subject.host}).lower()
+
+
 def tokens(subject: Subject, values: Values) -> dict[str, str]:
     """Return what ``%h`` and the like stand for (ssh_config(5), TOKENS)."""
-    host = expand((values.get("hostname") or [subject.host])[0], {"h": subject.host})
     return {
-        "h": host,
+        "h": _host_name(subject, values),
         "n": subject.host,
         "p": (values.get("port") or ["22"])[0],
         "r": (values.get("user") or [subject.local_user])[0],
         "u": subject.local_user,
+        "i": str(getuid()),
+        "l": _local_name(),
+        "L": _local_name().partition(".")[0],
         "d": str(Path.home()),
         "k": (values.get("hostkeyalias") or [subject.host])[0],
     }
+
+
+@cache
+def _local_name() -> str:
+    return socket.gethostname()
 
 
 def expand(text: str, known: dict[str, str]) -> str:
