@@ -108,7 +108,10 @@ async def through(
     await connections.prepare(waiting)
 
     async def ask(target: Target, answer: Answer) -> None:
-        await connections.ask(target, programs(target), answer)
+        if target.local:
+            await local.ask(programs(target), answer, bounds)
+        else:
+            await connections.ask(target, programs(target), answer)
 
     async def one(target: Target) -> Outcome:
         async with connections.place(target):

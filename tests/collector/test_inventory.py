@@ -97,6 +97,66 @@ owner=ops
     assert found["web01"].groups == ("shop", "db", "web")
 
 
+def test_what_ansible_says_of_groups_and_values() -> None:
+    found = hosts(
+        """
+alone
+[first]
+a
+[second]
+a
+[first:vars]
+ansible_group_priority=10
+x=first
+motd = it's "fine"  # as Ansible, no quotation
+name = 'in quotes' # a comment
+[second:vars]
+x=second
+[ungrouped:vars]
+x=alone
+[all:children]
+second
+"""
+    )
+    assert found["alone"].variables == {"x": "alone"}
+    assert found["a"].variables == {"x": "first", "motd": 'it\'s "fine"', "name": "in quotes"}
+    assert found["a"].groups == ("second", "first")
+
+
+def test_arguments_of_ssh_are_lines_of_its_configuration() -> None:
+    found = hosts(
+        """
+[web]
+web1
+web2 ansible_ssh_extra_args='-J gate -p 2200 -4 -Cq'
+[web:vars]
+ansible_ssh_common_args='-o ProxyCommand="ssh -W %h:%p gate" -oStrictHostKeyChecking=no'
+"""
+    )
+    shared = ("ProxyCommand=ssh -W %h:%p gate", "StrictHostKeyChecking=no")
+    assert found["web1"].ssh_options == shared
+    assert found["web2"].ssh_options == (*shared, "ProxyJump gate", "Port 2200", "AddressFamily inet")
+
+
+def test_only_this_machine_is_asked_without_ssh() -> None:
+    text = "localhost ansible_connection=local\nme ansible_host=127.0.0.1 ansible_connection=local\n"
+    found = hosts(text + "switch ansible_connection=local\n[::1]\n")
+    assert [target.local for target in found.values()] == [True, True, False, False]
+
+
+def test_what_ansible_inventory_prints_is_read() -> None:
+    found = hosts(
+        """{"_meta": {"hostvars": {"db1": {"ansible_host": "10.0.0.5", "ansible_port": 2222, "disks": [1]}}},
+        "all": {"children": ["ungrouped", "shop"]}, "shop": {"children": ["db"],
+        "vars": {"ansible_user": "ops"}},
+        "db": {"hosts": ["db1", "db2"]}, "ungrouped": {"hosts": ["web1"]}}"""
+    )
+    assert found["db1"] == Target(
+        name="db1", address="10.0.0.5", port=2222, user="ops", groups=("shop", "db"), source="-"
+    )
+    assert (found["db2"].user, found["web1"].user) == ("ops", None)
+
+
 def test_same_host_twice_is_one_target_and_a_written_port_makes_another() -> None:
     found = hosts("web1 ansible_port=2200\nweb1 ansible_user=ops\nlb\nlb:2222\n[::1]:1\n[::1]:2\nx:9\n")
     assert [(t.name, t.address, t.port, t.user) for t in found.values()] == [
@@ -141,10 +201,27 @@ def test_same_host_twice_is_one_target_and_a_written_port_makes_another() -> Non
         ("[a:b]\n", "-:1", "[a:vars]"),
         ("[sp ace]\n", "-:1", "not a group"),
         ("[g:vars]\nnonsense\n", "-:2", "key=value"),
-        ("[g]\na\n[g:vars]\nansible_port=x\n", "-:2", "not a port"),
-        ("[g:children]\nnowhere\n", "", "nowhere"),
-        ("[a]\nx\n[a:children]\nb\n[b:children]\na\n", "", "contain each other"),
+        ("[g]\na\n[g:vars]\nansible_port=x\n", "-:4", "not a port"),
+        ("[g:children]\nnowhere\n", "-:2", "nowhere"),
+        ("[web]\nx\n[wbe:vars]\na=b\n", "-:3", "did you mean web?"),
+        ("[a]\nx\n[a:children]\nb\n[b:children]\na\n", "-:6", "contain each other"),
+        ("[a]\nx\n[a:children]\na\n", "-:4", "a in a"),
+        ("a ansible_hots=10.0.0.1", "-:1", "did you mean ansible_host?"),
+        ("a ansible_host = 10.0.0.1", "-:1", "a space beside the ="),
+        ("a ansible_host={{ ip }}", "-:1", "is a template"),
+        ("a ansible_host='{{ ip }}'", "-:1", "is a template"),
+        ("a ansible_ssh_common_args='-o'", "-:1", "not arguments of ssh"),
+        ("a ansible_ssh_common_args='gate'", "-:1", "'gate' is no option"),
+        ("a ansible_ssh_common_args='-F x'", "-:1", "--ssh-config"),
+        ("[a]\nx\n[a:vars]\nansible_group_priority=high\n", "-:4", "whole number"),
+        ("bücher.example", "-:1", "xn--bcher-kva.example"),
         (b"ok\n\xff\xfe\n", "-:2", "UTF-8"),
+        ("# sites\nall:\n  hosts:\n", "-:2", "ansible-inventory -i INVENTORY --list | fleet scan -"),
+        ("- hosts: all\n", "-:1", "YAML"),
+        ("#!/bin/sh\necho '{}'\n", "-", "this is a program"),
+        ('{"all": {"hosts": "web1"}}', "-", "Expected `array`"),
+        ('{"all": {"hosts": ["a;b"]}}', "-", "not a host name"),
+        ('{"all": {"hosts": []}', "-", "not what ansible-inventory --list prints"),
         (b"#" * (LARGEST_FILE_BYTES + 1), "-", "larger than"),
         ("# nothing\n", "-", "no host"),
     ],
@@ -173,9 +250,10 @@ def test_words_are_files_or_hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ):
         with pytest.raises(InventoryError, match=words):
             read([word])
-    (tmp_path / "site.yml").write_text("all:\n")
-    with pytest.raises(InventoryError, match="YAML"):
-        read(["site.yml"])
+    for name, text in (("site.yml", "all:\n"), ("script", "#!/bin/sh\n"), ("plain", "all:\n  hosts:\n")):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(InventoryError, match=f"ansible-inventory -i {name} --list | fleet scan -"):
+            read([name])
     with pytest.raises(InventoryError, match="name a hosts file"):
         read([])
 
@@ -190,7 +268,7 @@ def test_a_pipe_is_a_file() -> None:
         os.close(reader)
 
 
-FLEET = "[web]\nweb[1-4]\n[db]\ndb1\n[shop:children]\nweb\ndb\n[lone]\nother\n"
+FLEET = "top\n[web]\nweb[1-4]\n[db]\ndb1\n[shop:children]\nweb\ndb\n[lone]\nother\n"
 
 
 @pytest.mark.parametrize(
@@ -199,11 +277,12 @@ FLEET = "[web]\nweb[1-4]\n[db]\ndb1\n[shop:children]\nweb\ndb\n[lone]\nother\n"
         (("web2",), ["web2"]),
         (("web[2-3]", "db"), ["web2", "web3", "db1"]),
         (("shop,!web[1-3]",), ["web4", "db1"]),
-        (("!web", "!other"), ["db1"]),
+        (("!web", "!other"), ["top", "db1"]),
         (("@lone",), ["other"]),
         (("web*",), ["web1", "web2", "web3", "web4"]),
-        (("all", "!web?"), ["db1", "other"]),
-        (("",), ["web1", "web2", "web3", "web4", "db1", "other"]),
+        (("all", "!web?"), ["top", "db1", "other"]),
+        (("ungrouped",), ["top"]),
+        (("",), ["top", "web1", "web2", "web3", "web4", "db1", "other"]),
     ],
 )
 def test_limit(limit: tuple[str, ...], expected: list[str]) -> None:

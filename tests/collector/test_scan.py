@@ -86,6 +86,15 @@ async def test_this_machine_needs_no_ssh() -> None:
     assert outcome.snapshot.memory is not None
 
 
+async def test_this_machine_is_asked_without_ssh_among_others(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        here = Target("localhost", port=1, local=True)
+        what = program(Request(nonce="abc123", interval_seconds=0.1))
+        outcomes = await scan([here, host.target()], host.options(), what)
+        assert host.connections == 1
+    assert [outcome.failure for outcome in outcomes] == [None, None]
+
+
 # ---- logins
 
 
@@ -198,6 +207,9 @@ async def test_a_key_of_another_type_is_not_new(tmp_path: Path) -> None:
         known = f"[127.0.0.1]:{host.port} {other.export_public_key().decode()}"
         outcome = await one(host, host.options(known=known, host_keys="accept-new"))
     assert kind(outcome) == "host_key"
+    assert outcome.failure is not None
+    assert "one of another type" in outcome.failure.message
+    assert "ssh-keygen -f '" in outcome.failure.hint
 
 
 async def test_a_revoked_key_is_refused(tmp_path: Path) -> None:

@@ -123,6 +123,15 @@ def test_the_hosts_file_beats_the_configuration(tmp_path: Path) -> None:
     assert found.identity.files == (Path("/mine"), Path("/config"))
 
 
+def test_options_of_the_host_come_before_all_files(tmp_path: Path) -> None:
+    text = "User config\nProxyJump gate\nIdentityFile /config\n"
+    options = ("ProxyCommand=nc %h %p", "IdentityFile /own", "StrictHostKeyChecking=no")
+    found = way(tmp_path, text, Target("web1", user="ops", ssh_options=options))
+    assert (found.user, found.jump, found.proxy_command) == ("ops", None, "nc web1 22")
+    assert found.identity.files == (Path("/own"), Path("/config"))
+    assert found.host_keys == "accept-new"
+
+
 def test_jumps_are_nested_and_have_their_own_settings(tmp_path: Path) -> None:
     text = "Host gate1\n  User g1\n  HostName 10.0.0.1\nHost web1\n  ProxyJump gate1,bob@gate2:2222\n"
     last = way(tmp_path, text, Target("web1")).jump
@@ -238,8 +247,19 @@ _HEADS = st.one_of(
     .map("Host {}".format),
     st.lists(
         st.sampled_from(
-            ["host 10.*,web1", "!host web1", "originalhost WEB1", "user root,bob", "!user *o*", "exec true"]
-            + ['exec "test %h = 10.0.0.1"', 'exec "test %p = 22"', "final", "canonical", "!final"]
+            [
+                "host 10.*,web1",
+                "!host web1",
+                "originalhost WEB1",
+                "user root,bob",
+                "!user *o*",
+                "exec true",
+                'exec "test %h = 10.0.0.1"',
+                'exec "test %p = 22"',
+                "final",
+                "canonical",
+                "!final",
+            ]
         ),
         min_size=1,
         max_size=3,
@@ -249,15 +269,24 @@ _HEADS = st.one_of(
     .map("Match {}".format),
 )
 _SETTINGS = st.sampled_from(
-    ["User bob", "user=root", 'HostName "10.0.0.1"', "HostName %h.internal", "Port = 2222", "port 99"]
-    + ["IdentityFile /k/%r@%h", "IDENTITYFILE /k/%n-%p", "IdentityFile /k/%i%L", "HostKeyAlias ali"]
-    + ["ProxyJump bob@gate:2200", "ProxyJump none", "ProxyCommand nc %h", "ProxyCommand none"]
-    + [
-        "StrictHostKeyChecking accept-new",
-        "StrictHostKeyChecking yes",
-        "IdentitiesOnly yes",
-        "Include ~/.ssh/*.conf",
-    ]
+    """User bob
+user=root
+HostName "10.0.0.1"
+HostName %h.internal
+Port = 2222
+port 99
+IdentityFile /k/%r@%h
+IDENTITYFILE /k/%n-%p
+IdentityFile /k/%i%L
+HostKeyAlias ali
+ProxyJump bob@gate:2200
+ProxyJump none
+ProxyCommand nc %h
+ProxyCommand none
+StrictHostKeyChecking accept-new
+StrictHostKeyChecking yes
+IdentitiesOnly yes
+Include ~/.ssh/*.conf""".splitlines()
 )
 _BLOCKS = st.tuples(_HEADS, st.lists(_SETTINGS, min_size=1, max_size=4)).map(
     lambda block: [block[0], *block[1]]

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fleet_collector.errors import InventoryError
+from fleet_collector.inventory.ansible_json import parse_json
 from fleet_collector.inventory.assembly import assemble
 from fleet_collector.inventory.expression import MOST_HOSTS, expand, split
-from fleet_collector.inventory.hostsfile import Entry, Listing, parse
+from fleet_collector.inventory.hostsfile import Entry, Listing, parse, piped
 from fleet_collector.inventory.limit import narrow
-from fleet_collector.inventory.target import Target, shown
+from fleet_collector.inventory.target import Target
 
 __all__ = ["Target", "read"]
 
@@ -50,7 +51,7 @@ def _listing(word: str, stdin: BinaryIO | None) -> Listing:
     if word == "-":
         if stdin is None:
             raise InventoryError("- stands for the standard input, which is not there")
-        return parse(_text(stdin, "-"), "-")
+        return _parse(_text(stdin, "-"), "-")
     path = Path(word)
     if _is_file(path):
         return _file(path, word)
@@ -74,12 +75,18 @@ def _looks_like_path(word: str) -> bool:
 
 def _file(path: Path, word: str) -> Listing:
     if word.lower().endswith((".yml", ".yaml")):
-        raise InventoryError(f"{word}: YAML is not read; write one host a line, or Ansible's INI form")
+        raise InventoryError(f"{word}: this is YAML; {piped(word)}")
     try:
         with path.open("rb") as file:
-            return parse(_text(file, word), word)
+            return _parse(_text(file, word), word)
     except OSError as error:
         raise InventoryError(f"{word}: cannot be read: {error.strerror or error}") from error
+
+
+def _parse(text: str, source: str) -> Listing:
+    if text.startswith("#!"):
+        raise InventoryError(f"{source}: this is a program; {piped(source)}")
+    return parse_json(text, source) if text.lstrip().startswith("{") else parse(text, source)
 
 
 def _text(file: BinaryIO, source: str) -> str:
@@ -90,4 +97,5 @@ def _text(file: BinaryIO, source: str) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise InventoryError(f"{source}:{line}: {shown(str(error.reason))}: the file is not UTF-8") from error
+        byte = content[error.start]
+        raise InventoryError(f"{source}:{line}: the byte {byte:#x} is not UTF-8; save it as UTF-8") from error

@@ -8,32 +8,15 @@ host (``web1:2222``) makes another target of it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from fleet_collector.errors import InventoryError
-from fleet_collector.inventory.grouping import Groups
-from fleet_collector.inventory.hostsfile import Entry, Listing
-from fleet_collector.inventory.target import Target, check_name, check_path, check_port, check_user
-
-_ADDRESS = ("ansible_host", "ansible_ssh_host", "address")
-_PORT = ("ansible_port", "ansible_ssh_port", "port")
-_USER = ("ansible_user", "ansible_ssh_user", "user")
-_KEY_FILE = ("ansible_ssh_private_key_file", "ansible_private_key_file", "key_file")
-_CONSUMED = frozenset(_ADDRESS + _PORT + _USER + _KEY_FILE)
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Login:
-    """How to reach a host, as far as somebody said."""
-
-    address: str | None = None
-    port: int | None = None
-    user: str | None = None
-    key_file: str | None = None
+from fleet_collector.inventory.grouping import IMPLIED, Groups, near
+from fleet_collector.inventory.hostsfile import Entry, Heading, Listing
+from fleet_collector.inventory.ssh_arguments import ssh_options
+from fleet_collector.inventory.target import Target, is_this_machine
+from fleet_collector.inventory.variables import CONNECTION, READ, SSH, Login, login
 
 
 @dataclass(slots=True)
@@ -41,25 +24,19 @@ class _Host:
     """What all lines say of one host."""
 
     name: str
-    login: _Login
+    login: Login
     variables: dict[str, str]
     groups: list[str]
     source: str
 
 
-def assemble(listings: Iterable[Listing]) -> list[Target]:
+def assemble(listings: Sequence[Listing]) -> list[Target]:
     """Return one target a host, in the order written; raise InventoryError where lines contradict."""
     hosts: dict[tuple[str, int | None], _Host] = {}
-    variables: dict[str, dict[str, str]] = {}
-    children: dict[str, list[str]] = {}
     for listing in listings:
         for entry in listing.entries:
             _add(hosts, entry)
-        for group, values in listing.variables.items():
-            variables.setdefault(group, {}).update(values)
-        for group, names in listing.children.items():
-            children.setdefault(group, []).extend(names)
-    groups = Groups(variables, children)
+    groups = _groups(listings)
     written = Counter(host for host, _ in hosts)
     return [
         _target(host, _distinct(key, written), groups.around(host.groups), groups)
@@ -67,33 +44,35 @@ def assemble(listings: Iterable[Listing]) -> list[Target]:
     ]
 
 
+def _groups(listings: Iterable[Listing]) -> Groups:
+    names: set[str] = set(IMPLIED)
+    variables: dict[str, dict[str, str]] = {}
+    children: dict[str, list[Heading]] = {}
+    varied: list[Heading] = []
+    for listing in listings:
+        names |= listing.groups
+        varied += listing.varied
+        for group, values in listing.variables.items():
+            variables.setdefault(group, {}).update(values)
+        for group, inner in listing.children.items():
+            children.setdefault(group, []).extend(inner)
+    for heading in varied:
+        if heading.group not in names:
+            known = near(heading.group, names)
+            raise InventoryError(f"{heading.source}: there is no group {heading.group}{known}")
+    return Groups(names, variables, children)
+
+
 def _add(hosts: dict[tuple[str, int | None], _Host], entry: Entry) -> None:
     name, user, port = entry.address
-    login = _agree(
-        _login(entry.variables, entry.source), _Login(port=port, user=user), f"{entry.source}: {name} has"
-    )
-    host = hosts.setdefault((name, port), _Host(name, login, {}, [], entry.source))
-    host.login = _agree(host.login, login, f"{entry.source}: {name}, also on {host.source}, has")
+    said = _agree(login(entry.variables), Login(port=port, user=user), f"{entry.source}: {name} has")
+    host = hosts.setdefault((name, port), _Host(name, said, {}, [], entry.source))
+    host.login = _agree(host.login, said, f"{entry.source}: {name}, also on {host.source}, has")
     host.variables |= entry.variables
     host.groups += [entry.group] if entry.group else []
 
 
-def _login(variables: Mapping[str, str], source: str) -> _Login:
-    def first(keys: tuple[str, ...], check: Callable[[str], T]) -> T | None:
-        return next((check(variables[key]) for key in keys if key in variables), None)
-
-    try:
-        return _Login(
-            address=first(_ADDRESS, check_name),
-            port=first(_PORT, check_port),
-            user=first(_USER, check_user),
-            key_file=first(_KEY_FILE, check_path),
-        )
-    except InventoryError as error:
-        raise InventoryError(f"{source}: {error}") from error
-
-
-def _agree(one: _Login, other: _Login, place: str) -> _Login:
+def _agree(one: Login, other: Login, place: str) -> Login:
     for word in ("address", "port", "user", "key_file"):
         a, b = getattr(one, word), getattr(other, word)
         if a is not None and b is not None and a != b:
@@ -101,8 +80,8 @@ def _agree(one: _Login, other: _Login, place: str) -> _Login:
     return _over(one, other)
 
 
-def _over(inner: _Login, outer: _Login) -> _Login:
-    return _Login(
+def _over(inner: Login, outer: Login) -> Login:
+    return Login(
         inner.address or outer.address,
         inner.port or outer.port,
         inner.user or outer.user,
@@ -119,15 +98,19 @@ def _distinct(key: tuple[str, int | None], written: Counter[str]) -> str:
 
 def _target(host: _Host, name: str, around: tuple[str, ...], groups: Groups) -> Target:
     inherited = groups.variables(around)
-    login = _over(host.login, _login(inherited, host.source))
+    whole = _over(host.login, login(inherited))
     variables = inherited | host.variables
     return Target(
         name=name,
-        address=login.address if login.address or name == host.name else host.name,
-        port=login.port,
-        user=login.user,
-        key_file=login.key_file,
+        address=whole.address if whole.address or name == host.name else host.name,
+        port=whole.port,
+        user=whole.user,
+        key_file=whole.key_file,
         groups=around,
-        variables={key: value for key, value in variables.items() if key not in _CONSUMED},
+        variables={key: value for key, value in variables.items() if key not in READ},
         source=host.source,
+        ssh_options=tuple(
+            option for key in SSH if key in variables for option in ssh_options(variables[key])
+        ),
+        local=variables.get(CONNECTION) == "local" and is_this_machine(whole.address or host.name),
     )

@@ -12,18 +12,21 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fleet_collector.errors import InventoryError
 from fleet_collector.inventory.expression import MOST_HOSTS, Address, expand
 from fleet_collector.inventory.target import is_ip, shown
+from fleet_collector.inventory.variables import check
 
 LONGEST_LINE = 16_384
 
 _HEADING = re.compile(r"\[([^\[\]]*)\]\s*(?:[#;].*)?")
 _GROUP = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,99}", re.ASCII)
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,99}", re.ASCII)
+_YAML = re.compile(r"---.*|- .*|[A-Za-z0-9_.\-]+:(?:\s.*)?")
+_COMMENT = re.compile(r"(?:^|\s+)#.*")
 _QUOTING = frozenset("\"'\\#")
 _KINDS = ("hosts", "vars", "children")
 
@@ -39,12 +42,22 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Heading:
+    """Where a group got variables, or a child group: ``[web:vars]``, or ``web`` below ``[shop:children]``."""
+
+    group: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
-    """What a hosts file says: its entries, each group's variables, and each group's child groups."""
+    """What a hosts file says: its entries, its groups, each one's variables and child groups, and where."""
 
     entries: list[Entry] = field(default_factory=list)
+    groups: set[str] = field(default_factory=set)
     variables: dict[str, dict[str, str]] = field(default_factory=dict)
-    children: dict[str, list[str]] = field(default_factory=dict)
+    varied: list[Heading] = field(default_factory=list)
+    children: dict[str, list[Heading]] = field(default_factory=dict)
 
 
 def parse(text: str, source: str) -> Listing:
@@ -56,7 +69,7 @@ def parse(text: str, source: str) -> Listing:
         try:
             if (heading := _HEADING.fullmatch(line)) and not is_ip(heading[1]):
                 group, kind = _heading(heading[1])
-                listing.variables.setdefault(group, {})
+                _open(listing, group, kind, place)
             else:
                 _READERS[kind](listing, group, line, place)
         except InventoryError as error:
@@ -65,16 +78,22 @@ def parse(text: str, source: str) -> Listing:
 
 
 def _lines(text: str, source: str) -> Iterator[tuple[int, str]]:
+    first = True
     for number, raw in enumerate(text.split("\n"), start=1):
         if len(raw) > LONGEST_LINE:
             raise InventoryError(f"{source}:{number}: the line is longer than {LONGEST_LINE} characters")
         line = raw.strip()
-        if line == "---":
-            raise InventoryError(
-                f"{source}:{number}: this is YAML; fleet reads one host a line, or Ansible's INI form"
-            )
         if line and line[0] not in "#;":
+            if first and _YAML.fullmatch(line):
+                raise InventoryError(f"{source}:{number}: this is YAML; {piped(source)}")
+            first = False
             yield number, line
+
+
+def piped(source: str) -> str:
+    """Say how hosts come from an inventory that only Ansible understands."""
+    name = shlex.quote(source) if source.isprintable() and source != "-" else "INVENTORY"
+    return f"let Ansible read it: ansible-inventory -i {name} --list | fleet scan -"
 
 
 def _heading(text: str) -> tuple[str, str]:
@@ -86,6 +105,14 @@ def _heading(text: str) -> tuple[str, str]:
             f"{shown(text)} is not known: write [{name}], [{name}:vars] or [{name}:children]"
         )
     return name, kind or "hosts"
+
+
+def _open(listing: Listing, group: str, kind: str, place: str) -> None:
+    if kind == "vars":
+        listing.variables.setdefault(group, {})
+        listing.varied.append(Heading(group, place))
+    else:
+        listing.groups.add(group)
 
 
 def _read_host(listing: Listing, group: str | None, line: str, place: str) -> None:
@@ -103,14 +130,23 @@ def _read_variable(listing: Listing, group: str | None, line: str, _place: str) 
     key, equals, value = line.partition("=")
     if not equals or not _KEY.fullmatch(key.strip()):
         raise InventoryError(f"{shown(line)} is not of the form key=value")
-    listing.variables[group or "all"][key.strip()] = " ".join(_words(value.strip()))
+    key, value = key.strip(), _value(value.strip())
+    check(key, value)
+    listing.variables[group or "all"][key] = value
 
 
-def _read_child(listing: Listing, group: str | None, line: str, _place: str) -> None:
+def _value(text: str) -> str:
+    """Quoted as a whole or as it stands, as Ansible has it; a comment may follow."""
+    if text.startswith(("'", '"')):
+        return " ".join(_words(text))
+    return _COMMENT.sub("", text)
+
+
+def _read_child(listing: Listing, group: str | None, line: str, place: str) -> None:
     words = _words(line)
     if len(words) != 1 or not _GROUP.fullmatch(words[0]):
         raise InventoryError(f"{shown(line)} is not the name of one group")
-    listing.children.setdefault(group or "all", []).append(words[0])
+    listing.children.setdefault(group or "all", []).append(Heading(words[0], place))
 
 
 _READERS: dict[str, Callable[[Listing, str | None, str, str], None]] = {
@@ -129,9 +165,12 @@ def _words(line: str) -> list[str]:
         raise InventoryError(f"{shown(line)} has a quotation mark that is not closed") from error
 
 
-def _assignments(words: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _assignments(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     for word in words:
         key, equals, value = word.partition("=")
+        if not key or (not equals and _KEY.fullmatch(word) and "=" in words):
+            raise InventoryError("there is a space beside the =: write key=value")
         if not equals or not _KEY.fullmatch(key):
             raise InventoryError(f"{shown(word)} is not of the form key=value; write one host a line")
+        check(key, value)
         yield key, value

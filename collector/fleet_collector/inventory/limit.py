@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from fleet_collector.errors import InventoryError
 from fleet_collector.inventory.expression import names, split
+from fleet_collector.inventory.grouping import near
 from fleet_collector.inventory.target import Target, shown
 
 
@@ -29,12 +29,16 @@ def narrow(targets: Sequence[Target], limits: Iterable[str]) -> list[Target]:
 
 def _matching(targets: Sequence[Target], term: str) -> set[str]:
     group = term.removeprefix("@")
-    found = {target.name for target in targets if group in target.groups or group == "all"}
+    found = {target.name for target in targets if _is_in(target, group)}
     if not found and not term.startswith("@"):
         found = _named(targets, term)
     if not found:
-        raise InventoryError(f"--limit {shown(term)} names no host and no group{_near(targets, group)}")
+        raise InventoryError(f"--limit {shown(term)} names no host and no group{_near_to(targets, group)}")
     return found
+
+
+def _is_in(target: Target, group: str) -> bool:
+    return group in target.groups or group == "all" or (group == "ungrouped" and not target.groups)
 
 
 def _named(targets: Sequence[Target], term: str) -> set[str]:
@@ -46,7 +50,6 @@ def _named(targets: Sequence[Target], term: str) -> set[str]:
     return known.intersection(names(term))
 
 
-def _near(targets: Sequence[Target], term: str) -> str:
+def _near_to(targets: Sequence[Target], term: str) -> str:
     known = {target.name for target in targets}.union(*(target.groups for target in targets))
-    near = get_close_matches(term, known, n=3)
-    return f"; is it one of {', '.join(near)}?" if near else ""
+    return near(term, known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -32,6 +33,8 @@ class Target:
     groups: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
     source: str = ""
+    ssh_options: tuple[str, ...] = ()  # lines of ssh_config(5) for this host alone
+    local: bool = False  # this very machine, which needs no SSH
 
 
 def shown(text: str) -> str:
@@ -55,12 +58,30 @@ def check_name(text: str) -> str:
         raise InventoryError(f"the host name {shown(text)} is longer than {LONGEST_NAME} characters")
     if ":" in text and is_ip(text) and _NAME.fullmatch(text.partition("%")[2] or "0"):
         return text
+    if not text.isascii() and (ascii_form := _in_ascii(text)):
+        raise InventoryError(f"{shown(text)} is not a host name in ASCII: write {ascii_form}")
     if not _NAME.fullmatch(text):
         raise InventoryError(
             f"{shown(text)} is not a host name: use letters, digits, dots, hyphens and underscores, "
             "and write an IPv6 address with a port as [2001:db8::1]:22"
         )
     return text
+
+
+def _in_ascii(name: str) -> str | None:
+    """The form in which a name such as bücher.example is looked up."""
+    try:
+        encoded = name.encode("idna").decode()
+    except UnicodeError:
+        return None
+    return encoded if _NAME.fullmatch(encoded) else None
+
+
+def is_this_machine(name: str) -> bool:
+    """Tell whether a name or address can only mean the machine that fleet runs on."""
+    if is_ip(name):
+        return ipaddress.ip_address(name).is_loopback
+    return name in ("localhost", socket.gethostname())
 
 
 def check_user(text: str) -> str:

@@ -96,7 +96,7 @@ def route(target: Target, config: SshConfig, defaults: Defaults) -> Route:
     keys = (Path(target.key_file).expanduser(),) if target.key_file else defaults.key_files
     host = target.address or target.name
     user, port = target.user or defaults.user, target.port or defaults.port
-    return _route(Subject(host, _local_user(), user, port), keys, config, defaults, ())
+    return _route(Subject(host, _local_user(), user, port, target.ssh_options), keys, config, defaults, ())
 
 
 def _route(

@@ -74,6 +74,7 @@ class Subject:
     local_user: str
     user: str | None = None
     port: int | None = None
+    options: tuple[str, ...] = ()  # lines that come before all files
 
 
 @dataclass
@@ -109,6 +110,10 @@ class SshConfig:
             values["user"] = [subject.user]
         if subject.port is not None:
             values["port"] = [str(subject.port)]
+        for option in subject.options:
+            keyword, words = _line(option, subject.host)
+            if keyword:
+                _take(values, keyword, words)
         self._apply(subject.host, subject, values, final=False)
         if self._final:
             self._apply(_host_name(subject, values), subject, values, final=True)
@@ -128,11 +133,16 @@ class SshConfig:
             if not all(map(holds, block.criteria)):
                 continue
             for keyword, words in block.settings:
-                if keyword in _GATHERED:
-                    known = values.setdefault(keyword, [])
-                    known.extend(word for word in words if word not in known)
-                elif not (final and keyword == "hostname"):
-                    values.setdefault(keyword, words)
+                if not (final and keyword == "hostname"):
+                    _take(values, keyword, words)
+
+
+def _take(values: Values, keyword: str, words: list[str]) -> None:
+    if keyword in _GATHERED:
+        known = values.setdefault(keyword, [])
+        known.extend(word for word in words if word not in known)
+    else:
+        values.setdefault(keyword, words)
 
 
 def read(paths: Iterable[Path]) -> SshConfig:
@@ -185,7 +195,8 @@ def _included(words: list[str], path: Path) -> Iterator[Path]:
     """Files that Include names; a relative one lies in ~/.ssh, or in /etc/ssh for the system's files."""
     directory = Path("/etc/ssh") if path.is_relative_to("/etc/ssh") else Path("~/.ssh").expanduser()
     for word in words:
-        yield from map(Path, sorted(glob(str(directory / Path(word).expanduser()))))
+        pattern = str(directory / Path(word).expanduser())
+        yield from map(Path, sorted(glob(pattern)))  # noqa: PTH207 - for which anything is a pattern
 
 
 def _host(words: list[str]) -> tuple[Criterion, ...]:
@@ -219,7 +230,7 @@ def _patterns(words: list[str], *, exactly: bool) -> Patterns:
 
 @cache
 def _pattern(text: str, exactly: bool) -> Pattern[str]:
-    """Compile ``*`` and ``?``; ``exactly`` tells upper and lower case apart, as OpenSSH does in Host lines."""
+    """Compile ``*`` and ``?``; ``exactly`` tells upper and lower case apart, as Host lines do."""
     parts = (".*" if c == "*" else "." if c == "?" else escape_pattern(c) for c in text)
     return compile_pattern("".join(parts), 0 if exactly else IGNORECASE)
 
