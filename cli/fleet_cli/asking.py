@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from fleet_cli.settings import Settings
@@ -32,6 +33,15 @@ def rules_of(settings: Settings) -> Callable[[tuple[str, ...]], Rules]:
 def for_targets(rules: Callable[[tuple[str, ...]], Rules]) -> Callable[[Target], Rules]:
     """The same, asked by target."""
     return lambda target: rules(target.groups)
+
+
+def misnamed_groups(settings: Settings, targets: Iterable[Target]) -> Iterator[str]:
+    """Say which groups of fleet.toml no host is in, where a group without settings has nearly that name."""
+    there = {group for target in targets for group in target.groups}
+    for name in settings.group.keys() - there:
+        near = difflib.get_close_matches(name, there - settings.group.keys(), n=1)
+        if near:
+            yield f"fleet.toml has [group.{name}], and no host is in that group; did you mean {near[0]}?"
 
 
 def _request(settings: Settings, groups: tuple[str, ...], nonce: str) -> Request:

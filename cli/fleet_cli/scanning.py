@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import typer
 
-from fleet_cli.asking import for_targets, rules_of
+from fleet_cli.asking import for_targets, misnamed_groups, rules_of
 from fleet_cli.settings import Settings
 from fleet_collector import inventory, store
 from fleet_collector.errors import StoreError, SweepRunning, UsageError
@@ -24,6 +24,7 @@ from fleet_collector.record import Record
 from fleet_collector.sweep import Plan, sweep
 from fleet_collector.transport import Ssh, SshOptions
 from fleet_collector.transport.route import Defaults
+from fleet_collector.wording import plain
 
 WAIT_SECONDS = 2.0
 SPOOLED = "wait in a spool file, the next command brings them in"
@@ -66,8 +67,11 @@ def plan(asked: Asked, settings: Settings) -> Plan:
         limits = msgspec.structs.replace(limits, concurrency=asked.concurrency)
     if asked.timeout_seconds is not None:
         limits = msgspec.structs.replace(limits, total_seconds=asked.timeout_seconds)
+    targets = _targets(asked)
+    for notice in misnamed_groups(settings, targets):
+        typer.echo(f"fleet: {plain(notice)}", err=True)
     return Plan(
-        targets=_targets(asked),
+        targets=targets,
         rules=for_targets(rules_of(settings)),
         ssh=_ssh(asked, settings),
         limits=limits,

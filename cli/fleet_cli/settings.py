@@ -30,11 +30,11 @@ import tomllib
 import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import platformdirs
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from fleet_collector.errors import SettingsError
 from fleet_collector.findings.expected import Expected, wanted_port
@@ -46,6 +46,7 @@ FILE = "fleet.toml"
 
 T = TypeVar("T")
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`(?: - at `\$\.?([^`]*)`)?")
+_CHOICE = re.compile(r"Invalid enum value .* - at `\$\.([\w.]+)`")
 _TARGET = re.compile(r"(?:(?:tcp|udp)://)?[^/]+:([0-9]{1,5})")  # as the agent reads it
 
 
@@ -53,7 +54,7 @@ class Ssh(Struct, frozen=True, forbid_unknown_fields=True):
     """How hosts are reached, beyond what ssh_config says."""
 
     user: str | None = None
-    port: int | None = None
+    port: Annotated[int, Meta(ge=1, le=65535)] | None = None
     identity_file: str | None = None
     config_file: str | None = None
     host_keys: Literal["strict", "accept-new"] = "strict"
@@ -62,9 +63,9 @@ class Ssh(Struct, frozen=True, forbid_unknown_fields=True):
 class AgentSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What the agent is asked beyond the ten questions."""
 
-    interval_seconds: float = 1.0
-    section_seconds: float = 5.0
-    large_file_bytes: int = 100 * 1024 * 1024
+    interval_seconds: Annotated[float, Meta(gt=0, le=10)] = 1.0
+    section_seconds: Annotated[float, Meta(gt=0, le=20)] = 5.0
+    large_file_bytes: Annotated[int, Meta(ge=1)] = 100 * 1024 * 1024
     lookup: str | None = None
 
 
@@ -89,7 +90,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     def expected(self, groups: Sequence[str]) -> Expected:
         """What is expected of a host in these groups: everything asked of all hosts and of each group."""
-        asked = [self.expect, *(self.group[name].expect for name in groups if name in self.group)]
+        asked = [
+            self.expect,
+            *(self.group[name].expect for name in _with_implied(groups) if name in self.group),
+        ]
         merged = {
             name: tuple(dict.fromkeys(item for expect in asked for item in getattr(expect, name)))
             for name in Expected.__struct_fields__
@@ -99,9 +103,14 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     def thresholds_of(self, groups: Sequence[str]) -> Thresholds:
         """The thresholds of a host in these groups; of two groups the one named later wins."""
         own: dict[str, Any] = {}
-        for name in groups:
+        for name in _with_implied(groups):
             own |= self.group[name].thresholds if name in self.group else {}
         return msgspec.structs.replace(self.thresholds, **own) if own else self.thresholds
+
+
+def _with_implied(groups: Sequence[str]) -> tuple[str, ...]:
+    """Every host is in ``all``, and in ``ungrouped`` where it is in nothing else."""
+    return ("all", *(groups or ("ungrouped",)))
 
 
 def load(path: Path | None = None) -> Settings:
@@ -109,14 +118,18 @@ def load(path: Path | None = None) -> Settings:
 
     Raises SettingsError.
     """
-    if path is not None and not path.is_file():
+    if path is not None and not path.exists():
         raise SettingsError(f"the settings file {path} is not there")
     chosen = path or found()
     if chosen is None:
         return Settings()
     try:
         return parse(chosen.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, SettingsError) as fault:
+    except OSError as fault:
+        raise SettingsError(f"{chosen}: cannot be read: {fault.strerror or fault}") from fault
+    except UnicodeDecodeError as fault:
+        raise SettingsError(f"{chosen}: not UTF-8 text, as TOML must be; save it as UTF-8") from fault
+    except SettingsError as fault:
         raise SettingsError(f"{chosen}: {fault}") from fault
 
 
@@ -175,12 +188,15 @@ def _convert(value: object, kind: type[T], place: str = "") -> T:
 def _explain(message: str, kind: type[object], place: str) -> str:
     unknown = _UNKNOWN.search(message)
     if not unknown:
-        return message.replace("`$.", f"`{place}.".replace("`.", "`"))
+        said = message.replace("`$.", f"`{place}.".replace("`.", "`"))
+        choice = _CHOICE.fullmatch(message)
+        return f"{said}; write {_choices(kind, choice[1].split('.'))}" if choice else said
     key, path = unknown[1], [part for part in (unknown[2] or "").split(".") if part]
     known = _at(kind, path).__struct_fields__
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     where = ".".join([*([place] if place else []), *path])
-    hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(known)}"
+    family = [name for name in known if name.startswith(key.partition("_")[0])]
+    hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(family or known)}"
     return f"unknown key {key!r}{f' in [{where}]' if where else ''}; {hint}"
 
 
@@ -189,6 +205,11 @@ def _at(kind: type[Any], path: Sequence[str]) -> type[Struct]:
     for key in path:
         kind = typing.get_type_hints(kind)[key]
     return kind
+
+
+def _choices(kind: type[object], path: Sequence[str]) -> str:
+    words = typing.get_args(typing.get_type_hints(_at(kind, path[:-1]))[path[-1]])
+    return " or ".join(repr(word) for word in words)
 
 
 def as_toml(table: dict[str, Any], path: str = "") -> str:

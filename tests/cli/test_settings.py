@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from fleet_cli import settings
+from fleet_cli.asking import misnamed_groups
 from fleet_collector.errors import SettingsError
+from fleet_collector.inventory import Target
 
 EXAMPLE = """
 database = "postgresql://fleet@db/fleet"
@@ -66,6 +68,11 @@ def test_the_later_group_wins_and_other_hosts_keep_the_common_threshold() -> Non
         ("[group.web.expect]\nreach = ['db1']", "'db1' is not of the form .* - at `group.web.expect.reach`"),
         ("[group.web.expect]\nreach = ['tcp://db1:99999']", "'tcp://db1:99999' is not of the form"),
         ("[limits", "not TOML"),
+        ("[thresholds]\nmemory = 1", "known are: memory_available_bytes, memory_[a-z_, ]*second$"),
+        ("[ssh]\nhost_keys = 'maybe'", "'maybe' - at `ssh.host_keys`; write 'strict' or 'accept-new'"),
+        ("[ssh]\nport = 70000", "at `ssh.port`"),
+        ("[agent]\ninterval_seconds = 600", "at `agent.interval_seconds`"),
+        ("[agent]\nsection_seconds = -1", "at `agent.section_seconds`"),
     ],
 )
 def test_what_is_not_known_is_refused_with_its_place_and_the_nearest_name(text: str, said: str) -> None:
@@ -73,9 +80,31 @@ def test_what_is_not_known_is_refused_with_its_place_and_the_nearest_name(text: 
         settings.parse(text)
 
 
-def test_a_named_file_must_be_there(tmp_path: Path) -> None:
+def test_every_host_is_in_the_group_all_and_else_in_ungrouped() -> None:
+    chosen = settings.parse(
+        "[group.all.expect]\nprocesses = ['sshd']\n[group.ungrouped.thresholds]\ndisk_used_percent = 50\n"
+    )
+    assert chosen.expected(("web",)).processes == ("sshd",)
+    assert chosen.thresholds_of(("web",)) == chosen.thresholds
+    assert chosen.thresholds_of(()).disk_used_percent == 50
+
+
+def test_a_group_that_is_nearly_one_of_the_hosts_file_is_told() -> None:
+    chosen = settings.parse("[group.wbe.expect]\n[group.db.expect]\n[group.elsewhere.expect]\n")
+    targets = [Target("a", groups=("shop", "web")), Target("b", groups=("db",))]
+    assert list(misnamed_groups(chosen, targets)) == [
+        "fleet.toml has [group.wbe], and no host is in that group; did you mean web?"
+    ]
+
+
+def test_a_named_file_must_be_there_and_be_text(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"no\.toml is not there"):
         settings.load(tmp_path / "no.toml")
+    with pytest.raises(SettingsError, match="cannot be read: Is a directory"):
+        settings.load(tmp_path)
+    (tmp_path / "latin").write_bytes(b"# B\xfcro")
+    with pytest.raises(SettingsError, match="latin: not UTF-8 text"):
+        settings.load(tmp_path / "latin")
 
 
 def test_the_file_is_named_in_the_message(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.program import Program
+from tests.program import FLEET, Program
 
 # What only sweeps, changes of the database's form, plots and files of hosts are for.
 NOT_TO_READ = {"asyncssh", "cryptography", "alembic", "plotext", "ClusterShell", "uvloop", "scipy"}
@@ -59,3 +59,33 @@ def test_a_sweep_starts_no_programs_to_look_for_libraries() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_an_interruption_while_the_program_is_still_read_is_answered(program: Program) -> None:
+    code = (
+        "import builtins, os, signal\n"
+        "real = builtins.__import__\n"
+        "def read(name, *rest):\n"
+        "    if name == 'typer': os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return real(name, *rest)\n"
+        "builtins.__import__ = read\n"
+        "from fleet_cli.start import run\n"
+        "run()"
+    )
+    command = [sys.executable, "-c", code, "metrics"]
+    done = subprocess.run(command, env=program.environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "fleet: interrupted\n")
+
+
+def test_without_its_streams_a_command_does_its_work(program: Program, database: Path) -> None:
+    for redirected in (">&-", "2>&-", "<&- >&- 2>&-"):
+        line = f"exec {FLEET} why {redirected}"
+        done = subprocess.run(
+            ["sh", "-c", line],
+            env=program.environment,
+            cwd=program.home,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (2, ""), redirected

@@ -17,6 +17,7 @@ import pytest
 from rich.console import Console
 
 from fleet_cli.render import scan
+from fleet_cli.render.show import Rows
 from fleet_collector import store
 from fleet_collector.failures import Failure
 from tests.cli import seeded
@@ -60,6 +61,22 @@ def test_no_line_is_wider_than_the_terminal(program: Program, database: Path, wi
     for words in (["show", "db1"], ["why"], ["hosts"]):
         for line in on_a_terminal(program, *words, width=width, NO_COLOR="1").splitlines():
             assert len(line) <= width or "next: " in line  # which can be copied whole
+
+
+def test_where_a_row_is_too_long_names_give_way_and_numbers_stay() -> None:
+    rows = (
+        ("/srv/" + "very/" * 12 + "deep", "25 % used", "76 GiB of 252 GiB left", "read-only"),
+        ("/", "1 % used", "1 GiB of 2 GiB left", ""),
+        ("java 812 (shop.service)", "30 %", "0.6 cores", "/usr/bin/java -jar " + "x" * 90),
+    )
+    console = Console(width=70, file=io.StringIO(), color_system=None)
+    with console.capture() as captured:
+        console.print(Rows(rows))
+    lines = captured.get().splitlines()
+    assert all(len(line) <= 70 for line in lines)
+    assert "ery/deep  25 % used  76 GiB of 252 GiB left  read-only" in lines[0]
+    assert "1 GiB of 2 GiB left" in lines[1]
+    assert lines[2].rstrip().endswith("/usr/bin/ja…")
 
 
 @pytest.fixture

@@ -11,7 +11,10 @@ app = typer.Typer(help="Show the program that is sent to hosts.", no_args_is_hel
 
 @app.command("show", epilog="Example: fleet agent show | less")
 def show(config: Config = None) -> None:
-    """Print the exact program that is sent to hosts; nothing else runs there."""
+    """Print the exact program that hosts run.
+
+    Nothing else is sent, and nothing of it is written there.
+    """
     from fleet_cli import settings
     from fleet_cli.asking import rules_of
     from fleet_collector import bundle

@@ -9,9 +9,12 @@ from fleet_cli.options import Config
 app = typer.Typer(help="Show the settings in force.", no_args_is_help=True, rich_markup_mode=None)
 
 
-@app.command("show", epilog="Example: fleet config show > fleet.toml")
+@app.command("show", epilog="Example: fleet config show | less")
 def show(config: Config = None) -> None:
-    """Print every setting in force as fleet.toml would hold it, defaults included."""
+    """Print every setting in force.
+
+    In the form of fleet.toml, defaults included.
+    """
     import msgspec
 
     from fleet_cli import settings

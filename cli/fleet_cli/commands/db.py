@@ -11,7 +11,10 @@ app = typer.Typer(help="Look after the database.", no_args_is_help=True, rich_ma
 
 @app.command("upgrade", epilog="Example: fleet db upgrade --db postgresql://fleet@db/fleet")
 def upgrade(db: Database = None, config: Config = None) -> None:
-    """Bring the tables to this version's form; every command does so by itself."""
+    """Bring the tables to this version's form.
+
+    Every command does so by itself, under a lock.
+    """
     from fleet_cli import database, settings
 
     with database.connect(db, settings.load(config)) as opened:
@@ -41,7 +44,10 @@ def stats(format_: AsFormat = Format.TABLE, db: Database = None, config: Config 
 
 @app.command("prune", epilog="Example: fleet db prune")
 def prune(db: Database = None, config: Config = None) -> None:
-    """Thin the history by age now: all of 14 days, then one scan a day for two years, as fleet.toml says."""
+    """Thin the history by age now.
+
+    Kept are all scans of 14 days, then one a day for two years, or what [retention] of fleet.toml says.
+    """
     from fleet_cli import database, settings
     from fleet_collector import retention
 

@@ -27,6 +27,8 @@ def command(
     """
     import time
 
+    from rich.text import Text
+
     from fleet_cli import database, known, settings
     from fleet_cli.render import data, terminal
     from fleet_cli.render import hosts as rendering
@@ -40,7 +42,12 @@ def command(
     now = time.time()
     shown = every if unseen is None else silent(every, now, unseen)
     rows = [rendering.row(host) for host in shown]
-    data.emit(format_, "hosts", rendering.COLUMNS, rows, rendering.table(shown, now))
+    empty = (
+        "every host answered within that time" if every else "no host was scanned yet: fleet scan hosts.txt"
+    )
+    data.emit(
+        format_, "hosts", rendering.COLUMNS, rows, rendering.table(shown, now) if shown else Text(empty)
+    )
     missed = missed_night(sweeps, now)
     if missed:
         terminal.err().print(f"fleet: {missed}")

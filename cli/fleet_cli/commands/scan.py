@@ -23,7 +23,9 @@ class HostKeys(StrEnum):
 User = Annotated[
     str | None, typer.Option("--user", "-u", metavar="NAME", help="Login name where none is given.")
 ]
-Port = Annotated[int | None, typer.Option("--port", "-p", min=1, max=65535, help="Port where none is given.")]
+Port = Annotated[
+    int | None, typer.Option("--port", "-p", metavar="N", min=1, max=65535, help="Port where none is given.")
+]
 Identity = Annotated[
     Path | None, typer.Option("--identity", "-i", metavar="FILE", help="Private key to log in with.")
 ]
@@ -34,12 +36,22 @@ SshConfig = Annotated[
     Path | None, typer.Option("--ssh-config", "-F", metavar="FILE", help="In place of ~/.ssh/config.")
 ]
 KeyPolicy = Annotated[HostKeys | None, typer.Option("--host-keys", help="What to do with unknown host keys.")]
-Concurrency = Annotated[int | None, typer.Option("--concurrency", "-c", min=1, help="Hosts asked at once.")]
+Concurrency = Annotated[
+    int | None, typer.Option("--concurrency", "-c", metavar="N", min=1, help="Hosts asked at once.")
+]
 Processes = Annotated[
     int | None,
-    typer.Option("--processes", min=1, max=64, help="Cores to use; as many as the hosts are worth without."),
+    typer.Option(
+        "--processes",
+        metavar="N",
+        min=1,
+        max=64,
+        help="Cores to use; as many as the hosts are worth without.",
+    ),
 ]
-Timeout = Annotated[float | None, typer.Option("--timeout", min=1, help="Seconds a host may take in all.")]
+Timeout = Annotated[
+    float | None, typer.Option("--timeout", metavar="SECONDS", min=1, help="Seconds a host may take in all.")
+]
 Local = Annotated[bool, typer.Option("--local", help="Ask this machine, without SSH.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for another sweep of the same hosts, not refuse.")]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 
-from rich.console import Group, RenderableType
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from fleet_cli.render import terminal
@@ -21,6 +23,8 @@ from fleet_collector.wording import duration, moment, plain
 MOST_LETTERS = 400  # of one line or cell
 WIDTHS_OF_FINDING = (8, 11)  # CRITICAL, connections
 WIDTHS_OF_STEP = (2, 11, 8)
+GAP = "  "  # between cells
+LEAST_LAST, LEAST_NAME = 12, 16  # letters that are left of a cell
 INDENT_OF_ROWS = 17  # below the state of the step
 
 _NOT_MEASURED = {
@@ -103,19 +107,41 @@ def _content(step: str, section: Section[object] | None) -> list[RenderableType]
     block = BLOCKS[step](section.data)
     parts: list[RenderableType] = [Text(plain(block.line, MOST_LETTERS))]
     if block.rows:
-        parts.append(_rows(block.rows))
+        parts.append(Rows(block.rows))
     denied = sorted(fact for fact, note in section.notes.items() if not note.startswith(("absent", "cut")))
     if denied:
         parts.append(Text(f"not measured: {plain(', '.join(denied))}", style="magenta"))
     return parts
 
 
-def _rows(rows: Sequence[Sequence[str]]) -> Table:
-    """Cells side by side; where the line is too short the last one gives way, never the name."""
-    grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0), style="dim", expand=True)
-    last = max(len(row) for row in rows) - 1
-    for place in range(last + 1):
-        grid.add_column(overflow="ellipsis", no_wrap=True, ratio=1 if place == last else None)
-    for row in rows:
-        grid.add_row(*(Text(plain(cell, MOST_LETTERS)) for cell in row))
-    return grid
+@dataclass(frozen=True)
+class Rows:
+    """Cells side by side; where the line is too short the last cell gives way, then the name, no number."""
+
+    cells: Sequence[Sequence[str]]
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        rows = [[plain(cell, MOST_LETTERS) for cell in row] for row in self.cells]
+        widths = [max(map(cell_len, column)) for column in zip_longest(*rows, fillvalue="")]
+        widths = _fitted(widths, options.max_width)
+        for row in rows:
+            line = GAP.join(set_cell_size(_cut(cell, width), width) for cell, width in zip(row, widths))  # noqa: B905
+            yield Text(line.rstrip(), "dim", no_wrap=True, overflow="ellipsis")
+
+
+def _fitted(widths: list[int], room: int) -> list[int]:
+    over = sum(widths) + len(GAP) * (len(widths) - 1) - room
+    for place, least in ((-1, LEAST_LAST), (0, LEAST_NAME)):
+        spare = max(min(over, widths[place] - least), 0)
+        widths[place] -= spare
+        over -= spare
+    return widths
+
+
+def _cut(text: str, width: int) -> str:
+    """Shorten a cell; of a path the end tells more than the beginning."""
+    if cell_len(text) <= width:
+        return text
+    if text.startswith("/") and " " not in text:
+        return "…" + text[len(text) - width + 1 :]
+    return set_cell_size(text, width - 1).rstrip() + "…"

@@ -18,6 +18,7 @@ from fleet_collector.errors import SweepRunning
 from fleet_collector.store.database import Database
 from fleet_collector.store.owner import lives, this_process
 from fleet_collector.tables import SCAN, SWEEP
+from fleet_collector.wording import duration
 
 _BEGIN_LOCK = 0x666C65742D737770  # of PostgreSQL: beginning sweeps look at each other one after the other
 _LARGEST_NAMES_BYTES = 32 * 1024 * 1024
@@ -130,9 +131,9 @@ def _refuse_overlap(connection: Connection, hosts: set[str]) -> None:
         shared = sorted(hosts.intersection(names.decode().split("\n")))
         if shared:
             more = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
-            minutes = max(now_ms() - row.started_at, 0) / 60_000
+            since = duration(max(now_ms() - row.started_at, 0) / 1000)
             raise SweepRunning(
-                f"sweep {row.id}, begun {minutes:.0f} min ago, is still asking {shared[0]}{more}; "
+                f"sweep {row.id}, begun {since} ago, is still asking {shared[0]}{more}; "
                 "wait for it (--wait) or leave these hosts out (--limit)"
             )
 
