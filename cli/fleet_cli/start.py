@@ -1,4 +1,4 @@
-"""The first moments: while the program is still read an interruption is answered, and no stream is missing."""
+"""The first moments: an interruption is answered while the program is still read; no stream is missing."""
 
 from __future__ import annotations
 
