@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from fleet_cli import completion
+
 
 class Format(StrEnum):
     """How data is printed."""
@@ -32,9 +34,18 @@ KnownHosts = Annotated[
         metavar="HOSTS",
         help="Hosts already scanned: names, ranges or files; all without it.",
         show_default=False,
+        autocompletion=completion.hosts,
     ),
 ]
-Host = Annotated[str, typer.Argument(metavar="HOST", help="A host that was scanned.", show_default=False)]
+Host = Annotated[
+    str,
+    typer.Argument(
+        metavar="HOST",
+        help="A host that was scanned.",
+        show_default=False,
+        autocompletion=completion.hosts,
+    ),
+]
 Limit = Annotated[
     str | None,
     typer.Option(

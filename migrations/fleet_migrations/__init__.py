@@ -36,6 +36,7 @@ def upgrade(engine: Engine) -> bool:
         version = _version(connection)
         if version is None:
             _refuse_foreign(connection)
+            _refuse_letters(connection)
             _create(connection)
         elif version != HEAD:
             _apply(connection)
@@ -71,6 +72,18 @@ def _refuse_foreign(connection: Connection) -> None:
         raise StoreError(
             f"the database {_shown(connection)} holds tables of another program; "
             "give fleet one of its own with --db"
+        )
+
+
+def _refuse_letters(connection: Connection) -> None:
+    """Refuse a database that cannot hold what hosts say: names of files and processes may have any letter."""
+    if connection.dialect.name != "postgresql":
+        return
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
+    if encoding != "UTF8":
+        raise StoreError(
+            f"the database {_shown(connection)} cannot hold every letter (its encoding is {encoding}); "
+            "make one that can: createdb --encoding UTF8 --template template0 NAME"
         )
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import typer
@@ -96,3 +97,29 @@ def test_completion_prints_a_script(program: Program, shell: str) -> None:
 def test_completion_knows_the_commands(program: Program) -> None:
     typed = {"_FLEET_COMPLETE": "complete_bash", "COMP_WORDS": "fleet h", "COMP_CWORD": "1"}
     assert replace(program, variables=typed)().out.split() == ["history", "hosts"]
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("fleet show we", ["web1", "web2"]),
+        ("fleet why db", ["db1", "db9"]),
+        ("fleet history web1 --metric time_", ["time_wait", "time_wait_max"]),
+        ("fleet scan web1 --host-keys ", ["strict", "accept-new"]),
+    ],
+)
+def test_completion_knows_hosts_and_metrics(
+    program: Program, database: Path, line: str, offered: list[str]
+) -> None:
+    typed = {
+        "_FLEET_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(line.split(" ")) - 1),
+    }
+    assert replace(program, variables=typed)().out.split() == offered
+
+
+def test_completion_makes_no_database(program: Program) -> None:
+    typed = {"_FLEET_COMPLETE": "complete_bash", "COMP_WORDS": "fleet show w", "COMP_CWORD": "2"}
+    assert replace(program, variables=typed)().out == "\n"
+    assert not program.database.exists()

@@ -3,6 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import psycopg
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -12,7 +14,9 @@ from sqlalchemy import Connection, inspect
 
 import fleet_migrations
 from fleet_collector import store
+from fleet_collector.errors import StoreError
 from fleet_collector.tables import METADATA
+from tests import postgres
 from tests.collector.store.records import child, finish
 
 
@@ -108,3 +112,16 @@ def test_an_upgrade_that_fails_leaves_nothing(address: str) -> None:
                 connection.get_transaction().rollback()  # type: ignore[union-attr]
         with database.engine.connect() as connection:
             assert inspect(connection).get_table_names() == [fleet_migrations.VERSION_TABLE]
+
+
+@pytest.mark.full
+@pytest.mark.skipif(not postgres.AVAILABLE, reason=postgres.WHY_NOT)
+def test_a_database_that_cannot_hold_every_letter_is_refused(postgres_server: postgres.Cluster) -> None:
+    with postgres_server.database() as url:
+        name = url.rpartition("/")[2].partition("?")[0]
+        with psycopg.connect(postgres_server.url, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name}".encode())
+            made = f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'"
+            connection.execute(made.encode())
+        with pytest.raises(StoreError, match="its encoding is LATIN1"):
+            store.connect(url)

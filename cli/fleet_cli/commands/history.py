@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from fleet_cli import completion
 from fleet_cli.options import AsFormat, Config, Database, Format, Since, Until
 from fleet_collector.errors import UsageError
 
@@ -17,12 +18,20 @@ EXAMPLE = (
 def command(
     hosts: Annotated[
         list[str],
-        typer.Argument(metavar="HOSTS...", help="Hosts that were scanned: names, ranges, patterns."),
+        typer.Argument(
+            metavar="HOSTS...",
+            help="Hosts that were scanned: names, ranges, patterns.",
+            autocompletion=completion.hosts,
+        ),
     ],
     metric: Annotated[
         list[str] | None,
         typer.Option(
-            "--metric", "-m", metavar="METRIC[:LABEL]", help="What to show; several with several -m."
+            "--metric",
+            "-m",
+            metavar="METRIC[:LABEL]",
+            help="What to show; several with several -m.",
+            autocompletion=completion.metrics,
         ),
     ] = None,
     since: Since = None,

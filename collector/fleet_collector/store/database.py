@@ -141,7 +141,9 @@ def _create(path: Path) -> None:
         if path.is_dir():
             raise StoreError(f"the database {path} is a directory; name a file in it") from None
     except OSError as error:
-        raise StoreError(f"the database {path} cannot be created: {error.strerror}") from error
+        raise StoreError(
+            f"the database {path} cannot be created: {error.strerror}; name another one with --db"
+        ) from error
 
 
 def _sqlite(url: URL) -> Engine:
