@@ -51,6 +51,10 @@ def _error(kind: Kind, stage: Stage, message: str, hint: str, *, passing: bool =
     return HostError(Failure(kind=kind, stage=stage, message=message, hint=hint), passing=passing)
 
 
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 # ---- the way to the host
 
 
@@ -149,6 +153,18 @@ def closed_early(detail: str, stage: Stage) -> HostError:
         stage,
         f"The host closed the connection {when}{said}.",
         "sshd's MaxStartups or PerSourcePenalties, hosts.deny, a firewall, or no SSH server on this port.",
+        passing=True,
+    )
+
+
+def proxy_ended(complaint: str, command: str) -> HostError:
+    """The operator's own ProxyCommand ended, or let the connection end, before the host said a word."""
+    said = f" It says: {_sentence(plain(complaint))}" if complaint else ""
+    return _error(
+        "unreachable",
+        "connect",
+        f"The ProxyCommand ended before the host greeted.{said}",
+        f"Try it by hand: {plain(command)}",
         passing=True,
     )
 
@@ -253,7 +269,7 @@ def bad_key(name: str, reason: str) -> HostError:
 
 def login_refused(user: str, tried: str, detail: str) -> HostError:
     """The server took none of the keys."""
-    said = f" It says: {plain(detail)}" if detail else ""
+    said = f" It says: {_sentence(plain(detail))}" if detail else ""
     return _error(
         "auth",
         "login",

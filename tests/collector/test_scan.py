@@ -316,6 +316,26 @@ async def test_what_a_bastion_cannot_reach_is_told_as_such(tmp_path: Path) -> No
     assert "gate" in outcome.failure.message
 
 
+@pytest.mark.parametrize(
+    ("command_line", "said"),
+    [
+        ("no-such-program %h", "no-such-program"),
+        ("sh -c 'yes noise | head -c 200000 >&2; echo the gate is closed >&2; exit 255'", "greeted."),
+        ("false", "greeted."),
+    ],
+)
+async def test_a_proxy_command_that_ends_is_told_as_such(
+    tmp_path: Path, command_line: str, said: str
+) -> None:
+    async with server(tmp_path, well) as host:
+        ssh = host.options(config=f"ProxyCommand {command_line}\n")
+        outcome = await one(host, ssh)
+    assert outcome.failure is not None
+    assert (outcome.failure.kind, outcome.failure.stage) == ("unreachable", "connect")
+    assert said in outcome.failure.message
+    assert command_line.partition(" %h")[0] in outcome.failure.hint
+
+
 async def test_proxy_command_leads_to_the_host(tmp_path: Path) -> None:
     relay = tmp_path / "relay.py"
     relay.write_text(

@@ -54,7 +54,9 @@ def _closed(error: Exception, opening: Opening) -> HostError:
     detail = str(error) if isinstance(error, OSError) else ""
     if opening.stage not in ("connect", "host key"):
         return failures.login_broken(opening.handshake.banner or detail)
-    line = opening.connection.first_line
+    line, proxy = opening.connection.first_line, opening.connection.proxy
+    if opening.stage == "connect" and not line and proxy is not None:
+        return failures.proxy_ended(proxy.complaint(), opening.handshake.route.proxy_command or "")
     if opening.stage == "connect" and line and not any(words in line.lower() for words in _FOR_NOW):
         return failures.not_ssh(f"it began with {line!r}", "connect")
     return failures.closed_early(line if opening.stage == "connect" else detail, opening.stage)

@@ -160,12 +160,13 @@ class Ssh:
             await self._connect(way, opening)
             await self._log_in(opening)
         except BaseException as error:
+            told = explain(error, opening) if isinstance(error, Exception) else None
             opening.connection.abort()
             if opening.connection.proxy is not None:
                 opening.connection.proxy.end()
-            if not isinstance(error, Exception):
+            if told is None:
                 raise
-            raise failures.suspecting(way.unheard, explain(error, opening)) from error
+            raise failures.suspecting(way.unheard, told) from error
         return opening.connection
 
     async def _connect(self, way: Route, opening: Opening) -> None:
