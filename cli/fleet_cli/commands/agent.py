@@ -6,7 +6,12 @@ import typer
 
 from fleet_cli.options import Config
 
-app = typer.Typer(help="Show the program that is sent to hosts.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Show the program that is sent to hosts.",
+    epilog="Example: fleet agent show | less",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
 @app.command("show", epilog="Example: fleet agent show | less")

@@ -6,7 +6,12 @@ import typer
 
 from fleet_cli.options import Config
 
-app = typer.Typer(help="Show the settings in force.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Show the settings in force.",
+    epilog="Example: fleet config show | less",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
 @app.command("show", epilog="Example: fleet config show | less")

@@ -6,7 +6,12 @@ import typer
 
 from fleet_cli.options import AsFormat, Config, Database, Format
 
-app = typer.Typer(help="Look after the database.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Look after the database.",
+    epilog="Example: fleet db stats",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
 @app.command("upgrade", epilog="Example: fleet db upgrade --db postgresql://fleet@db/fleet")
