@@ -20,6 +20,7 @@ from fleet_cli.settings import Settings
 from fleet_collector import inventory, store
 from fleet_collector.errors import StoreError, SweepRunning, UsageError
 from fleet_collector.inventory import Target
+from fleet_collector.inventory.target import check_user
 from fleet_collector.record import Record
 from fleet_collector.sweep import Plan, sweep
 from fleet_collector.transport import Ssh, SshOptions
@@ -94,9 +95,10 @@ def _ssh(asked: Asked, settings: Settings) -> SshOptions:
     for file, meant in ((keys, "private key"), (config, "ssh configuration")):
         if file and not file.expanduser().exists():
             raise UsageError(f"the {meant} {file} is not there")
+    user = asked.user or chosen.user
     options = SshOptions(
         defaults=Defaults(
-            user=asked.user or chosen.user,
+            user=check_user(user) if user else None,
             port=asked.port or chosen.port,
             key_files=(keys.expanduser(),) if keys else (),
             host_keys="accept-new" if host_keys == "accept-new" else None,

@@ -115,7 +115,14 @@ async def test_keys_that_cannot_be_used_are_skipped(tmp_path: Path) -> None:
         ssh = host.options(key_files=(garbled, missing, host.key_file))
         assert (await one(host, ssh)).status == "ok"
         no_key = await one(host, host.options(key_files=(missing,)))
+        public = host.key_file.with_suffix(".pub")
+        public.write_bytes(asyncssh.read_private_key(str(host.key_file)).export_public_key())
+        wrong_half = await one(host, host.options(key_files=(public,)))
     assert kind(no_key) == "auth"
+    assert no_key.failure is not None
+    assert f"there is no {missing}; no agent is running" in no_key.failure.message
+    assert wrong_half.failure is not None
+    assert "it is a public key; name the private one" in wrong_half.failure.message
 
 
 async def test_the_passphrase_of_an_encrypted_key_is_asked_for_once(tmp_path: Path) -> None:

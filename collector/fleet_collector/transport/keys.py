@@ -42,12 +42,16 @@ class Keyring:
         return [copy.copy(pair) for pair in chain]
 
     def lacking(self, identity: Identity) -> str:
-        """Say of each key file that is there why it is not offered."""
-        return "; ".join(
-            f"{path}: {self.skipped[path]}"
-            for path in identity.files
-            if path in self.skipped and path.exists()
-        )
+        """Say why there is no key to offer: of each file that is there, else where one was looked for."""
+        there = [path for path in identity.files if path.exists()]
+        reasons = [f"{path}: {self.skipped[path]}" for path in there if path in self.skipped]
+        if not there:
+            reasons = [f"there is no {' nor '.join(map(str, identity.files))}"]
+        if not identity.agent:
+            reasons.append("no agent is running (SSH_AUTH_SOCK)")
+        elif not identity.only:
+            reasons.append(self.skipped.get(Path(identity.agent), "the agent has none (ssh-add)"))
+        return "; ".join(reasons)
 
     def close(self) -> None:
         """Leave the agents."""
@@ -80,7 +84,8 @@ class Keyring:
         except asyncssh.KeyImportError as error:
             if "passphrase" in str(error).lower():
                 return self._decrypt(path) if ask else self._skip(path, _LOCKED)
-            return self._skip(path, str(error))
+            public = path.suffix == ".pub"
+            return self._skip(path, "it is a public key; name the private one" if public else str(error))
         except (OSError, ValueError) as error:
             return self._skip(path, getattr(error, "strerror", None) or str(error))
         return []

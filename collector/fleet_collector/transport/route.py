@@ -12,6 +12,7 @@ from typing import Literal
 
 from fleet_collector.errors import SettingsError
 from fleet_collector.inventory import Target
+from fleet_collector.inventory.target import check_name
 from fleet_collector.transport.ssh_config import SshConfig, Subject, Values, expand, tokens
 
 HostKeys = Literal["strict", "accept-new"]
@@ -235,6 +236,7 @@ def _jump(
     for word in words:
         user, _, place = word.removeprefix("ssh://").rpartition("@")
         host, port = _place(place)
+        check_name(host)
         jump = Subject(host, subject.local_user, user or None, port)
         hop = _route(jump, defaults.key_files, config, defaults, path)
         previous = _behind(hop, previous) if previous else hop

@@ -12,6 +12,7 @@ import socket
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
 from glob import glob
 from os import getuid
@@ -30,6 +31,31 @@ _PLAIN_NAME = r"[^*?!,]+"
 _DEEPEST = 16  # nested Include, as OpenSSH has it
 _EXEC_SECONDS = 10.0
 _EVALUATED = _MATCHED | _SINGLE | {"host line"}
+
+READ = _GATHERED | {
+    "host",
+    "include",
+    "match",
+    "addressfamily",
+    "bindaddress",
+    "ciphers",
+    "globalknownhostsfile",
+    "hostkeyalgorithms",
+    "hostkeyalias",
+    "hostname",
+    "identitiesonly",
+    "identityagent",
+    "kexalgorithms",
+    "macs",
+    "port",
+    "proxycommand",
+    "proxyjump",
+    "stricthostkeychecking",
+    "user",
+    "userknownhostsfile",
+}
+_NEAR_READ = frozenset({"cipher", "globalknownhostsfile2", "identityfile2", "userknownhostsfile2"})  # of old
+_NEARLY = 0.85
 
 Values = dict[str, list[str]]
 
@@ -172,8 +198,17 @@ def _file(path: Path, enclosing: tuple[Criterion, ...], depth: int) -> list[Bloc
                 blocks.extend(_file(included, criteria, depth + 1))
             blocks.append(Block(criteria))
         elif keyword:
+            _check(keyword, f"{path}:{number}")
             blocks[-1].settings.append((keyword, words))
     return [block for block in blocks if block.settings]
+
+
+def _check(keyword: str, where: str) -> None:
+    """Refuse what is all but a keyword that is read, as ssh itself does; others of ssh's own pass."""
+    if keyword not in READ and keyword not in _NEAR_READ:
+        meant = get_close_matches(keyword, READ, n=1, cutoff=_NEARLY)
+        if meant:
+            raise SettingsError(f"{where}: {keyword} is not known to ssh; did you mean {meant[0]}?")
 
 
 def _line(line: str, where: str) -> tuple[str, list[str]]:
