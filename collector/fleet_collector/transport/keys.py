@@ -46,7 +46,8 @@ class Keyring:
         there = [path for path in identity.files if path.exists()]
         reasons = [f"{path}: {self.skipped[path]}" for path in there if path in self.skipped]
         if not there:
-            reasons = [f"there is no {' nor '.join(map(str, identity.files))}"]
+            usual = f"key with a usual name in {identity.files[0].parent}"
+            reasons = [f"there is no {' nor '.join(map(str, identity.files)) if identity.chosen else usual}"]
         if not identity.agent:
             reasons.append("no agent is running (SSH_AUTH_SOCK)")
         elif not identity.only:
