@@ -6,6 +6,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -21,6 +23,7 @@ from fleet_collector.missed import missed_night, silent
 from fleet_collector.record import Record
 from fleet_collector.store import Database
 from fleet_collector.sweep import Plan
+from fleet_collector.transport.keys import AskPassphrase
 from fleet_collector.wording import plain
 
 LEAST_PRUNED = 2_000  # scans
@@ -46,8 +49,11 @@ def report(
     collected = _Collected(format_, full=full)
     with database.connect(db, settings) as opened:
         _warn_of_missed(opened)
-        with _progress(len(chosen.targets), shown=not quiet) as advance:
-            swept = _sweep(chosen, opened, asked, collected, advance, wait=wait)
+        with _progress(len(chosen.targets), shown=not quiet) as bar:
+            polite = replace(
+                chosen, ssh=replace(chosen.ssh, ask_passphrase=bar.polite(chosen.ssh.ask_passphrase))
+            )
+            swept = _sweep(polite, opened, asked, collected, bar.advance, wait=wait)
         _print(collected, swept, format_, quiet=quiet)
         if swept.trouble is None:
             _afterwards(opened, settings, [target.name for target in chosen.targets])
@@ -148,12 +154,40 @@ def _warn_of(swept: scanning.Swept, opened: Database) -> None:
         console.print(f"fleet: {plain(notice)}")
 
 
+class _Bar:
+    """The progress that is shown, if any."""
+
+    def __init__(self, progress: Progress | None = None, total: int = 0) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=total) if progress else None
+
+    def advance(self, record: Record) -> None:
+        """Count a host that has finished."""
+        if self._progress and self._task is not None:
+            self._progress.update(self._task, advance=1, description=plain(record.host, 30))
+
+    def polite(self, ask: AskPassphrase | None) -> AskPassphrase | None:
+        """Ask with the bar away, which would be drawn over the question."""
+        progress = self._progress
+        if ask is None or progress is None:
+            return ask
+
+        def asking(path: Path) -> str | None:
+            progress.stop()
+            try:
+                return ask(path)
+            finally:
+                progress.start()
+
+        return asking
+
+
 @contextmanager
-def _progress(total: int, *, shown: bool) -> Iterator[Callable[[Record], None]]:
+def _progress(total: int, *, shown: bool) -> Iterator[_Bar]:
     """A bar on standard error, where that is a terminal and there is something to wait for."""
     console: Console = terminal.err()
     if not (shown and console.is_terminal and sys.stderr.isatty()):
-        yield lambda _record: None
+        yield _Bar()
         return
     columns = (
         TextColumn("asking"),
@@ -163,5 +197,4 @@ def _progress(total: int, *, shown: bool) -> Iterator[Callable[[Record], None]]:
         TextColumn("{task.description}"),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda record: bar.update(task, advance=1, description=plain(record.host, 30))
+        yield _Bar(bar, total)

@@ -117,10 +117,13 @@ def _ssh(asked: Asked, settings: Settings) -> SshOptions:
 
 
 def _ask_passphrase(path: Path) -> str | None:
-    return (
-        typer.prompt(f"Passphrase of {path}", hide_input=True, default="", show_default=False, err=True)
-        or None
-    )
+    """Ask on the terminal; the event loop stands still meanwhile, so an interruption is heard here."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        asked = f"Passphrase of {path}"
+        return typer.prompt(asked, hide_input=True, default="", show_default=False, err=True) or None
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 async def run(

@@ -6,6 +6,7 @@ import fcntl
 import io
 import os
 import pty
+import select
 import struct
 import subprocess
 import termios
@@ -13,6 +14,7 @@ import time
 import unicodedata
 from pathlib import Path
 
+import asyncssh
 import pytest
 from rich.console import Console
 
@@ -27,23 +29,57 @@ from tests.program import FLEET, Program
 
 def on_a_terminal(program: Program, *words: str, width: int = 120, **variables: str) -> str:
     """What a command writes to a terminal, standard error included."""
+    ours, process = started(program, *words, width=width, **variables)
+    written = until(ours)
+    process.wait(timeout=60)
+    return written
+
+
+def started(
+    program: Program, *words: str, width: int = 120, **variables: str
+) -> tuple[int, subprocess.Popen[bytes]]:
+    """Start a command on a terminal of its own; our end of it is the caller's to read to its end."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
-    environment = program.environment | {"TERM": "xterm-256color"} | variables
     process = subprocess.Popen(
-        [FLEET, *words], env=environment, cwd=program.home, stdin=theirs, stdout=theirs, stderr=theirs
+        ["setsid", "--ctty", FLEET, *words],
+        env=program.environment | {"TERM": "xterm-256color"} | variables,
+        cwd=program.home,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
     )
     os.close(theirs)
+    return ours, process
+
+
+def until(ours: int, sign: str = "\0") -> str:
+    """Read until the sign has come, or to the end, which closes our end, too."""
     written = b""
     try:
-        while chunk := os.read(ours, 65536):
-            written += chunk
+        while sign.encode() not in written:
+            written += os.read(ours, 65536)
     except OSError:  # EIO: the other side is closed
-        pass
-    finally:
         os.close(ours)
-        process.wait(timeout=60)
     return written.decode()
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "told"), [("s3cret\n", 3, "refused the"), ("\x03", 130, "interrupted")]
+)
+def test_a_passphrase_is_asked_for_with_the_bar_away(
+    program: Program, typed: str, code: int, told: str
+) -> None:
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    (program.home / "locked").write_bytes(key.export_private_key(passphrase="s3cret"))
+    ours, process = started(program, "scan", "127.0.0.1:1", "--identity", "locked")
+    before = until(ours, "Passphrase of locked: ")
+    assert select.select([ours], [], [], 0.5) == ([], [], [])  # a bar would be drawn five times
+    os.write(ours, typed.encode())
+    after = until(ours)
+    assert process.wait(timeout=60) == code
+    assert told in after
+    assert "s3cret" not in before + after
 
 
 def test_colour_is_for_terminals_and_no_color_turns_it_off(program: Program, database: Path) -> None:
