@@ -66,7 +66,7 @@ def test_an_interruption_while_the_program_is_still_read_is_answered(program: Pr
         "import builtins, os, signal\n"
         "real = builtins.__import__\n"
         "def read(name, *rest):\n"
-        "    if name == 'typer': os.kill(os.getpid(), signal.SIGINT)\n"
+        "    if name == 'typer': os.kill(os.getpid(), signal.SIGTERM)\n"
         "    return real(name, *rest)\n"
         "builtins.__import__ = read\n"
         "from fleet_cli.start import run\n"

@@ -218,6 +218,7 @@ def test_same_host_twice_is_one_target_and_a_written_port_makes_another() -> Non
         (b"ok\n\xff\xfe\n", "-:2", "UTF-8"),
         ("# sites\nall:\n  hosts:\n", "-:2", "ansible-inventory -i INVENTORY --list | fleet scan -"),
         ("- hosts: all\n", "-:1", "YAML"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\n", "-:1", "key=value"),
         ("#!/bin/sh\necho '{}'\n", "-", "this is a program"),
         ('{"all": {"hosts": "web1"}}', "-", "Expected `array`"),
         ('{"all": {"hosts": ["a;b"]}}', "-", "not a host name"),
@@ -308,6 +309,7 @@ def test_limit_that_names_nothing_is_refused(limit: str, words: str) -> None:
 @example("a[1-9/0]")
 @example("[%]")
 @example("x@[::1]]:3")
+@example("@\x1b")
 def test_any_text_is_a_list_or_one_clear_refusal(text: str) -> None:
     try:
         found = read(["-"], io.BytesIO(text.encode()))

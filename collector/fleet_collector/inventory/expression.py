@@ -39,7 +39,7 @@ def expand(text: str) -> list[Address]:
         raise InventoryError(f"the expression {shown(text)} is longer than {LONGEST_EXPRESSION} characters")
     login, _, rest = text.rpartition("@")
     if "@" in text and not login:
-        raise InventoryError(f"{shown(text)} names no login; choose a group with --limit {rest}")
+        raise InventoryError(f"{shown(text)} names no login; choose a group with --limit {shown(rest)}")
     user = check_user(login) if login else None
     host, port = _split_port(rest)
     return [Address(check_name(name), user, port) for name in _names(host)]
