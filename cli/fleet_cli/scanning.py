@@ -25,6 +25,7 @@ from fleet_collector.record import Record
 from fleet_collector.sweep import Plan, sweep
 from fleet_collector.transport import Ssh, SshOptions
 from fleet_collector.transport.route import Defaults
+from fleet_collector.transport.ssh_config import at_home
 from fleet_collector.wording import plain
 
 WAIT_SECONDS = 2.0
@@ -93,14 +94,14 @@ def _ssh(asked: Asked, settings: Settings) -> SshOptions:
     config = asked.ssh_config or (Path(chosen.config_file) if chosen.config_file else None)
     host_keys = asked.host_keys or chosen.host_keys
     for file, meant in ((keys, "private key"), (config, "ssh configuration")):
-        if file and not file.expanduser().exists():
+        if file and not at_home(file).exists():
             raise UsageError(f"the {meant} {file} is not there")
     user = asked.user or chosen.user
     options = SshOptions(
         defaults=Defaults(
             user=check_user(user) if user else None,
             port=asked.port or chosen.port,
-            key_files=(keys.expanduser(),) if keys else (),
+            key_files=(at_home(keys),) if keys else (),
             host_keys="accept-new" if host_keys == "accept-new" else None,
             jump=asked.jump,
             agent=SshOptions().defaults.agent,

@@ -68,6 +68,8 @@ WRONG = [
     (["scan", "web1", "--limit", "db*"], "db*"),
     (["scan", "web1", "--config", "nowhere.toml"], "nowhere.toml is not there"),
     (["scan", "web1", "--identity", "no-key"], "the private key no-key is not there"),
+    (["scan", "web1", "--identity", "~nobody-at-all/key"], "~nobody-at-all/key is not there"),
+    (["scan", "web1", "--user", "a b"], "not a login name"),
     (["scan", "web1", "--ssh-config", "no-config"], "the ssh configuration no-config is not there"),
     (["skan"], "skan"),
     (["show"], "HOST"),

@@ -34,6 +34,8 @@ def refusal(text: str | bytes, *limit: str) -> str:
         ("root@web[1-5/2]:22", [("web1", "root", 22), ("web3", "root", 22), ("web5", "root", 22)]),
         ("web[08:10]", [("web08", None, None), ("web09", None, None), ("web10", None, None)]),
         ("web[1:5:4]", [("web1", None, None), ("web5", None, None)]),
+        ("a[1-2]1[3-4]", [(f"a{n}", None, None) for n in ("113", "114", "213", "214")]),
+        ("[1-2]9999999999999", [(f"{n}9999999999999", None, None) for n in (1, 2)]),
         ("db-[a:c]", [("db-a", None, None), ("db-b", None, None), ("db-c", None, None)]),
         (
             "r[1-2]n[1,3]",

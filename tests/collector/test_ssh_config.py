@@ -132,6 +132,12 @@ def test_options_of_the_host_come_before_all_files(tmp_path: Path) -> None:
     assert found.host_keys == "accept-new"
 
 
+def test_the_home_of_nobody_leads_to_nothing(tmp_path: Path) -> None:
+    text = "Include ~nobody-at-all/*\nIdentityFile ~nobody-at-all/key\n"
+    found = way(tmp_path, text, Target("web1", key_file="~nobody-at-all/own"))
+    assert found.identity.files == (Path("~nobody-at-all/own"), Path("~nobody-at-all/key"))
+
+
 def test_jumps_are_nested_and_have_their_own_settings(tmp_path: Path) -> None:
     text = "Host gate1\n  User g1\n  HostName 10.0.0.1\nHost web1\n  ProxyJump gate1,bob@gate2:2222\n"
     last = way(tmp_path, text, Target("web1")).jump

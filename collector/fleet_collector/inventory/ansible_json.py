@@ -16,6 +16,7 @@ from fleet_collector.inventory.expression import MOST_HOSTS, Address
 from fleet_collector.inventory.hostsfile import Entry, Heading, Listing
 from fleet_collector.inventory.target import check_name
 from fleet_collector.inventory.variables import check
+from fleet_collector.wording import plain
 
 _META = "_meta"
 
@@ -32,7 +33,8 @@ def parse_json(text: str, source: str) -> Listing:
     try:
         groups = msgspec.json.decode(text, type=dict[str, _Group])
     except (msgspec.DecodeError, RecursionError) as error:
-        raise InventoryError(f"{source}: not what ansible-inventory --list prints: {error}") from error
+        told = plain(str(error))
+        raise InventoryError(f"{source}: not what ansible-inventory --list prints: {told}") from error
     variables = groups.pop(_META, _Group()).hostvars
     listing = Listing(groups={*groups, *(child for one in groups.values() for child in one.children)})
     for name, group in groups.items():

@@ -92,7 +92,13 @@ def _names(text: str) -> list[str]:
     for plain in pieces[::2]:
         if plain:
             check_name("0" + plain)
-    return _expand(pieces[::2], choices, text)
+    found = [
+        pieces[0] + "".join(value + plain for value, plain in zip(values, pieces[2::2], strict=True))
+        for values in product(*(_values(choice, text) for choice in choices))
+    ]
+    if not found:
+        raise InventoryError(f"{shown(text)} stands for no host")
+    return found
 
 
 def _choices(inside: str, whole: str) -> str | list[str]:
@@ -123,15 +129,11 @@ def _size(choice: str | list[str]) -> int:
     return total
 
 
-def _expand(plains: list[str], choices: list[str | list[str]], whole: str) -> list[str]:
-    found: list[str] = []
-    letters = [choice if isinstance(choice, list) else [f"[{choice}]"] for choice in choices]
-    for combination in product(*letters):
-        pattern = plains[0] + "".join(a + b for a, b in zip(combination, plains[1:], strict=True))
-        try:
-            found.extend(NodeSet(pattern, resolver=RESOLVER_NOGROUP))
-        except NodeSetException as error:
-            raise InventoryError(f"{shown(whole)} is not a range of hosts: {error}") from error
-    if not found:
-        raise InventoryError(f"{shown(whole)} stands for no host")
-    return found
+def _values(choice: str | list[str], whole: str) -> list[str]:
+    """Return what one bracket stands for; NodeSet alone would read digits beside it into the range."""
+    if isinstance(choice, list):
+        return choice
+    try:
+        return [name[1:] for name in NodeSet(f"n[{choice}]", resolver=RESOLVER_NOGROUP)]
+    except NodeSetException as error:
+        raise InventoryError(f"{shown(whole)} is not a range of hosts: {error}") from error

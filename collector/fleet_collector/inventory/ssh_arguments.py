@@ -8,6 +8,7 @@ from functools import cache
 
 from fleet_collector.errors import InventoryError
 from fleet_collector.inventory.target import shown
+from fleet_collector.wording import plain
 
 _FLAGS = "46AaCfGgKkMNnqsTtVvXxYyB:b:c:D:E:e:F:I:i:J:L:l:m:O:o:P:p:Q:R:S:W:w:"
 _KEYWORDS = {
@@ -31,7 +32,7 @@ def ssh_options(arguments: str) -> tuple[str, ...]:
     try:
         options, rest = getopt.getopt(shlex.split(arguments), _FLAGS)
     except (getopt.GetoptError, ValueError) as error:
-        raise InventoryError(f"{shown(arguments)} are not arguments of ssh: {error}") from error
+        raise InventoryError(f"{shown(arguments)} are not arguments of ssh: {plain(str(error))}") from error
     if rest:
         raise InventoryError(f"{shown(arguments)} are not arguments of ssh: {shown(rest[0])} is no option")
     lines = []

@@ -13,7 +13,7 @@ from typing import Literal
 from fleet_collector.errors import SettingsError
 from fleet_collector.inventory import Target
 from fleet_collector.inventory.target import check_name
-from fleet_collector.transport.ssh_config import SshConfig, Subject, Values, expand, tokens
+from fleet_collector.transport.ssh_config import SshConfig, Subject, Values, at_home, expand, tokens
 
 HostKeys = Literal["strict", "accept-new"]
 
@@ -94,7 +94,7 @@ class Defaults:
 
 def route(target: Target, config: SshConfig, defaults: Defaults) -> Route:
     """Return the way to a target. Raises SettingsError when ssh_config holds a value that cannot be meant."""
-    keys = (Path(target.key_file).expanduser(),) if target.key_file else defaults.key_files
+    keys = (at_home(target.key_file),) if target.key_file else defaults.key_files
     host = target.address or target.name
     user, port = target.user or defaults.user, target.port or defaults.port
     return _route(Subject(host, _local_user(), user, port, target.ssh_options), keys, config, defaults, ())
@@ -179,14 +179,14 @@ def _local_user() -> str:
 
 def _path(word: str, known: dict[str, str]) -> Path:
     if "%" in word or "$" in word:
-        return Path(os.path.expandvars(expand(word, known))).expanduser()
+        return at_home(os.path.expandvars(expand(word, known)))
     return _fixed_path(word, os.environ.get("HOME"))
 
 
 @lru_cache(maxsize=1024)
 def _fixed_path(word: str, home: str | None) -> Path:  # noqa: ARG001 - what ~ stands for
     """The same path of ten thousand hosts is one object."""
-    return Path(word).expanduser()
+    return at_home(word)
 
 
 def _known_hosts(values: Values, known: dict[str, str]) -> tuple[Path, ...]:

@@ -65,7 +65,7 @@ class Ssh:
         self._kept: dict[Target, Connection] = {}
         self.keyring = Keyring(chosen.ask_passphrase)
         self._chosen = chosen
-        self._config = ssh_config.read([path.expanduser() for path in chosen.config_files])
+        self._config = ssh_config.read([ssh_config.at_home(path) for path in chosen.config_files])
         self._routes: dict[Target, Route] = {}
         self._known: dict[tuple[Path, ...], KnownHosts] = {}
         self._shared: dict[Algorithms, asyncssh.SSHClientConnectionOptions] = {}

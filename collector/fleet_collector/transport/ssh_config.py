@@ -7,6 +7,7 @@ localuser|exec|tagged|canonical|final`` count; another criterion never matches, 
 
 from __future__ import annotations
 
+import os
 import shlex
 import socket
 import subprocess
@@ -15,7 +16,6 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from glob import glob
-from os import getuid
 from pathlib import Path
 from re import IGNORECASE, Pattern, fullmatch
 from re import compile as compile_pattern
@@ -228,9 +228,9 @@ def _line(line: str, where: str) -> tuple[str, list[str]]:
 
 def _included(words: list[str], path: Path) -> Iterator[Path]:
     """Files that Include names; a relative one lies in ~/.ssh, or in /etc/ssh for the system's files."""
-    directory = Path("/etc/ssh") if path.is_relative_to("/etc/ssh") else Path("~/.ssh").expanduser()
+    directory = Path("/etc/ssh") if path.is_relative_to("/etc/ssh") else at_home("~/.ssh")
     for word in words:
-        pattern = str(directory / Path(word).expanduser())
+        pattern = str(directory / at_home(word))
         yield from map(Path, sorted(glob(pattern)))  # noqa: PTH207 - for which anything is a pattern
 
 
@@ -328,12 +328,17 @@ def tokens(subject: Subject, values: Values) -> dict[str, str]:
         "p": (values.get("port") or ["22"])[0],
         "r": (values.get("user") or [subject.local_user])[0],
         "u": subject.local_user,
-        "i": str(getuid()),
+        "i": str(os.getuid()),
         "l": _local_name(),
         "L": _local_name().partition(".")[0],
-        "d": str(Path.home()),
+        "d": str(at_home("~")),
         "k": (values.get("hostkeyalias") or [subject.host])[0],
     }
+
+
+def at_home(path: str | Path) -> Path:
+    """Expand ``~`` and ``~user``; where nobody has that name it stays, and leads to nothing."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises
 
 
 @cache
