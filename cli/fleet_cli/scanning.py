@@ -25,7 +25,7 @@ from fleet_collector.record import Record
 from fleet_collector.sweep import Plan, sweep
 from fleet_collector.transport import Ssh, SshOptions
 from fleet_collector.transport.route import Defaults
-from fleet_collector.transport.ssh_config import at_home
+from fleet_collector.transport.ssh_criteria import at_home
 from fleet_collector.wording import plain
 
 WAIT_SECONDS = 2.0

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from fleet_collector.errors import SettingsError
 from fleet_collector.inventory import Target
 from fleet_collector.transport.route import Defaults, Route, route
-from fleet_collector.transport.ssh_config import Subject, Values, read
+from fleet_collector.transport.ssh_config import read
+from fleet_collector.transport.ssh_criteria import Subject, Values
 
 PLAIN = Defaults(known_hosts=(Path("/k"),))
 

@@ -13,7 +13,8 @@ from typing import Literal
 from fleet_collector.errors import SettingsError
 from fleet_collector.inventory import Target
 from fleet_collector.inventory.target import check_name
-from fleet_collector.transport.ssh_config import SshConfig, Subject, Values, at_home, expand, tokens
+from fleet_collector.transport.ssh_config import SshConfig
+from fleet_collector.transport.ssh_criteria import Subject, Values, at_home, expand, tokens
 
 HostKeys = Literal["strict", "accept-new"]
 

@@ -29,6 +29,7 @@ from fleet_collector.transport.program import Program
 from fleet_collector.transport.resolve import Address, Resolver, numeric
 from fleet_collector.transport.route import Algorithms, Defaults, Identity, Route, route
 from fleet_collector.transport.session import Answer, Session, run
+from fleet_collector.transport.ssh_criteria import at_home
 
 _END_SECONDS = 0.5  # for programs that were told to end
 CONFIG_FILES = (Path("~/.ssh/config"), Path("/etc/ssh/ssh_config"))
@@ -65,7 +66,7 @@ class Ssh:
         self._kept: dict[Target, Connection] = {}
         self.keyring = Keyring(chosen.ask_passphrase)
         self._chosen = chosen
-        self._config = ssh_config.read([ssh_config.at_home(path) for path in chosen.config_files])
+        self._config = ssh_config.read([at_home(path) for path in chosen.config_files])
         self._routes: dict[Target, Route] = {}
         self._known: dict[tuple[Path, ...], KnownHosts] = {}
         self._shared: dict[Algorithms, asyncssh.SSHClientConnectionOptions] = {}

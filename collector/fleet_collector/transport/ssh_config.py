@@ -7,30 +7,31 @@ localuser|exec|tagged|canonical|final`` count; another criterion never matches, 
 
 from __future__ import annotations
 
-import os
 import shlex
-import socket
-import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import cache
 from glob import glob
 from pathlib import Path
-from re import IGNORECASE, Pattern, fullmatch
-from re import compile as compile_pattern
-from re import escape as escape_pattern
+from re import fullmatch
 
 from fleet_collector.errors import SettingsError
+from fleet_collector.transport.ssh_criteria import (
+    EVALUATED,
+    Criterion,
+    Subject,
+    Values,
+    at_home,
+    host_line,
+    host_name,
+    match_line,
+    true,
+)
 
 _GATHERED = frozenset({"identityfile", "certificatefile"})
 _WHOLE_LINE = frozenset({"proxycommand", "remotecommand", "localcommand", "knownhostscommand"})
-_MATCHED = frozenset({"host", "originalhost", "user", "localuser", "exec", "tagged"})
-_SINGLE = frozenset({"all", "canonical", "final"})  # criteria without an argument
 _PLAIN_NAME = r"[^*?!,]+"
 _DEEPEST = 16  # nested Include, as OpenSSH has it
-_EXEC_SECONDS = 10.0
-_EVALUATED = _MATCHED | _SINGLE | {"host line"}
 
 READ = _GATHERED | {
     "host",
@@ -57,32 +58,6 @@ READ = _GATHERED | {
 _NEAR_READ = frozenset({"cipher", "globalknownhostsfile2", "identityfile2", "userknownhostsfile2"})  # of old
 _NEARLY = 0.85
 
-Values = dict[str, list[str]]
-
-
-@dataclass(frozen=True)
-class Patterns:
-    """A pattern list: one of ``wanted`` must match and none of ``unwanted``."""
-
-    wanted: tuple[Pattern[str], ...]
-    unwanted: tuple[Pattern[str], ...]
-
-    def match(self, text: str) -> bool:
-        """Tell whether a name falls under the list."""
-        return any(one.fullmatch(text) for one in self.wanted) and not any(
-            one.fullmatch(text) for one in self.unwanted
-        )
-
-
-@dataclass(frozen=True)
-class Criterion:
-    """One criterion of a ``Host`` or ``Match`` line."""
-
-    word: str
-    negated: bool
-    argument: str
-    patterns: Patterns | None
-
 
 @dataclass(frozen=True)
 class Block:
@@ -90,17 +65,6 @@ class Block:
 
     criteria: tuple[Criterion, ...]
     settings: list[tuple[str, list[str]]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Subject:
-    """The host that is looked up, as the command line gave it."""
-
-    host: str
-    local_user: str
-    user: str | None = None
-    port: int | None = None
-    options: tuple[str, ...] = ()  # lines that come before all files
 
 
 @dataclass
@@ -126,7 +90,7 @@ class SshConfig:
                 self._by_name.setdefault(name, []).append(number)
         words = dict.fromkeys(criterion.word for block in self.blocks for criterion in block.criteria)
         self._final = "final" in words
-        self.unheard = tuple(f"Match {word}" for word in words if word not in _EVALUATED)
+        self.unheard = tuple(f"Match {word}" for word in words if word not in EVALUATED)
         return self
 
     def lookup(self, subject: Subject) -> Values:
@@ -142,7 +106,7 @@ class SshConfig:
                 _take(values, keyword, words)
         self._apply(subject.host, subject, values, final=False)
         if self._final:
-            self._apply(_host_name(subject, values), subject, values, final=True)
+            self._apply(host_name(subject, values), subject, values, final=True)
         return values
 
     def _apply(self, name: str, subject: Subject, values: Values, *, final: bool) -> None:
@@ -151,7 +115,7 @@ class SshConfig:
 
         def holds(criterion: Criterion) -> bool:
             if id(criterion) not in held:
-                held[id(criterion)] = _true(criterion, subject, values, final) != criterion.negated
+                held[id(criterion)] = true(criterion, subject, values, final) != criterion.negated
             return held[id(criterion)]
 
         for number in sorted({*self._others, *self._by_name.get(name, ())}):
@@ -186,11 +150,13 @@ def _file(path: Path, enclosing: tuple[Criterion, ...], depth: int) -> list[Bloc
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
+    if "\0" in text:
+        raise SettingsError(f"{path}: not a text file")
     blocks = [Block(enclosing)]
     for number, line in enumerate(text.splitlines(), 1):
         keyword, words = _line(line, f"{path}:{number}")
         if keyword in ("host", "match"):
-            own = _host(words) if keyword == "host" else _match(words, f"{path}:{number}")
+            own = host_line(words) if keyword == "host" else match_line(words, f"{path}:{number}")
             blocks.append(Block(enclosing + own))
         elif keyword == "include":
             criteria = blocks[-1].criteria
@@ -234,127 +200,9 @@ def _included(words: list[str], path: Path) -> Iterator[Path]:
         yield from map(Path, sorted(glob(pattern)))  # noqa: PTH207 - for which anything is a pattern
 
 
-def _host(words: list[str]) -> tuple[Criterion, ...]:
-    patterns = _patterns(words, exactly=True)
-    return (Criterion("host line", negated=False, argument=" ".join(words), patterns=patterns),)
-
-
-def _match(words: list[str], where: str) -> tuple[Criterion, ...]:
-    criteria = []
-    rest = iter(words)
-    for word in rest:
-        negated, (name, equals, argument) = word.startswith("!"), word.removeprefix("!").partition("=")
-        name = name.lower()
-        if name in _SINGLE:
-            criteria.append(Criterion(name, negated, "", None))
-            continue
-        argument = argument if equals else next(rest, "")
-        if not argument:
-            raise SettingsError(f"{where}: Match {name} needs a value")
-        patterns = _patterns(argument.split(","), exactly=name not in ("host", "originalhost"))
-        criteria.append(Criterion(name, negated, argument, patterns))
-    return tuple(criteria)
-
-
-def _patterns(words: list[str], *, exactly: bool) -> Patterns:
-    return Patterns(
-        tuple(_pattern(word, exactly) for word in words if not word.startswith("!")),
-        tuple(_pattern(word[1:], exactly) for word in words if word.startswith("!")),
-    )
-
-
-@cache
-def _pattern(text: str, exactly: bool) -> Pattern[str]:
-    """Compile ``*`` and ``?``; ``exactly`` tells upper and lower case apart, as Host lines do."""
-    parts = (".*" if c == "*" else "." if c == "?" else escape_pattern(c) for c in text)
-    return compile_pattern("".join(parts), 0 if exactly else IGNORECASE)
-
-
 def _plain_names(block: Block) -> list[str] | None:
     """Names a block is bound to, or None when patterns or Match decide."""
     for criterion in block.criteria:
         if criterion.word == "host line" and fullmatch(f"{_PLAIN_NAME}( {_PLAIN_NAME})*", criterion.argument):
             return criterion.argument.split(" ")
     return None
-
-
-def _true(criterion: Criterion, subject: Subject, values: Values, final: bool) -> bool:
-    patterns = criterion.patterns
-    if patterns is None:
-        return criterion.word == "all" or final
-    if criterion.word == "exec":
-        return _succeeds(expand(criterion.argument, tokens(subject, values)))
-    host = _host_name(subject, values)
-    texts = {
-        "host line": host if final else subject.host,
-        "originalhost": subject.host,
-        "host": host,
-        "user": (values.get("user") or [subject.local_user])[0],
-        "localuser": subject.local_user,
-        "tagged": (values.get("tag") or [""])[0],
-    }
-    text = texts.get(criterion.word)
-    return text is not None and patterns.match(text)
-
-
-@cache
-def _succeeds(command: str) -> bool:
-    """Run a ``Match exec`` command of the operator's own file, each text once."""
-    try:
-        done = subprocess.run(  # noqa: S602 - ssh_config(5): the user's shell runs it
-            command,
-            shell=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=_EXEC_SECONDS,
-            check=False,
-        )
-    except (subprocess.TimeoutExpired, OSError):
-        return False
-    return done.returncode == 0
-
-
-def _host_name(subject: Subject, values: Values) -> str:
-    """Where to connect to."""
-    return expand((values.get("hostname") or [subject.host])[0], {"h": subject.host}).lower()
-
-
-def tokens(subject: Subject, values: Values) -> dict[str, str]:
-    """Return what ``%h`` and the like stand for (ssh_config(5), TOKENS)."""
-    return {
-        "h": _host_name(subject, values),
-        "n": subject.host,
-        "p": (values.get("port") or ["22"])[0],
-        "r": (values.get("user") or [subject.local_user])[0],
-        "u": subject.local_user,
-        "i": str(os.getuid()),
-        "l": _local_name(),
-        "L": _local_name().partition(".")[0],
-        "d": str(at_home("~")),
-        "k": (values.get("hostkeyalias") or [subject.host])[0],
-    }
-
-
-def at_home(path: str | Path) -> Path:
-    """Expand ``~`` and ``~user``; where nobody has that name it stays, and leads to nothing."""
-    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises
-
-
-@cache
-def _local_name() -> str:
-    return socket.gethostname()
-
-
-def expand(text: str, known: dict[str, str]) -> str:
-    """Replace ``%x`` by what it stands for; an unknown one stays."""
-    if "%" not in text:
-        return text
-    parts, rest = [], iter(text)
-    for letter in rest:
-        if letter != "%":
-            parts.append(letter)
-            continue
-        name = next(rest, "%")
-        parts.append("%" if name == "%" else known.get(name, "%" + name))
-    return "".join(parts)
