@@ -85,7 +85,12 @@ def plan(asked: Asked, settings: Settings) -> Plan:
 def _targets(asked: Asked) -> list[Target]:
     if asked.local and not asked.words:
         return [Target(name=socket.gethostname() or "localhost", source="--local")]
-    return inventory.read(asked.words, sys.stdin.buffer, [asked.limit] if asked.limit else None)
+    targets = inventory.read(asked.words, sys.stdin.buffer, [asked.limit] if asked.limit else None)
+    if asked.local and len(targets) > 1:
+        raise UsageError(
+            f"--local asks this machine alone, not {len(targets)} hosts; give it one name or none"
+        )
+    return targets
 
 
 def _ssh(asked: Asked, settings: Settings) -> SshOptions:

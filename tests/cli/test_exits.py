@@ -69,6 +69,7 @@ WRONG = [
     (["scan", "web1", "--config", "nowhere.toml"], "nowhere.toml is not there"),
     (["scan", "web1", "--identity", "no-key"], "the private key no-key is not there"),
     (["scan", "web1", "--identity", "~nobody-at-all/key"], "~nobody-at-all/key is not there"),
+    (["scan", "web[1-2]", "--local"], "not 2 hosts; give it one name or none"),
     (["scan", "web1", "--user", "a b"], "not a login name"),
     (["scan", "web1", "--ssh-config", "no-config"], "the ssh configuration no-config is not there"),
     (["skan"], "skan"),

@@ -52,7 +52,7 @@ Processes = Annotated[
 Timeout = Annotated[
     float | None, typer.Option("--timeout", metavar="SECONDS", min=1, help="Seconds a host may take in all.")
 ]
-Local = Annotated[bool, typer.Option("--local", help="Ask this machine, without SSH.")]
+Local = Annotated[bool, typer.Option("--local", help="Ask this machine, without SSH; HOSTS can name it.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for another sweep of the same hosts, not refuse.")]
 
 
