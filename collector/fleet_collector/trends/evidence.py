@@ -16,6 +16,7 @@ what an explanation leaves alone but for little, at the price of its terms (Schw
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -68,11 +69,11 @@ def weigh(
     """
     plan = shape.layout
     n, p = nuisance.shape
-    gram, log_noise = _whitened_gram(
-        apart, np.hstack((nuisance, y[:, None], x[:, None], shape.column)), p, forms
-    )
+    columns = np.hstack((nuisance, y[:, None], x[:, None], shape.column, _signs(n)))
+    gram, log_noise = _whitened_gram(apart, columns, p, forms)
     freedom = n - p
-    rss = gram[:, 0, 0] + floor * freedom
+    rss = gram[:, 0, 0] + floor * gram[:, -1, -1]
+    gram = gram[:, :-1, :-1]
     log_noise -= 0.5 * freedom * np.log(rss)
     fits = _fit(gram, shape)
     usable = np.isfinite(fits.r2)
@@ -98,6 +99,12 @@ def weigh(
         line_sd=float(np.sqrt(weight.sum(1) @ line_var)),
         cost=float(np.min(np.where(usable, cost, np.inf)[0])),
     )
+
+
+@lru_cache(maxsize=256)
+def _signs(n: int) -> Floats:
+    """White noise of unit variance as one column, for what rounding weighs once the noise is whitened."""
+    return np.random.default_rng(n).choice((-1.0, 1.0), size=(n, 1))
 
 
 def _shares(log_weight: Floats, axis: int | None = None) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fleet_collector.trends import cycles, noise
 from fleet_collector.trends.evidence import Posterior, weigh
-from fleet_collector.trends.hypotheses import OF_TROUGHS, Shapes, shapes, step_places
+from fleet_collector.trends.hypotheses import OF_TROUGHS, Shapes, bend_places, shapes, step_places
 from fleet_collector.trends.resets import Indices
 from fleet_collector.trends.samples import Floats
 from fleet_collector.trends.window import Window
@@ -57,10 +57,11 @@ class Growth:
 def judge(window: Window) -> Growth:
     """Compare all explanations: first under white noise, then, where that leaves hope, under every form."""
     toothed = window.teeth is not None
+    bends = bend_places(window.span_days)
     if toothed:
-        shape = shapes(window.x, window.tooth_starts(), OF_TROUGHS)
+        shape = shapes(window.x, window.tooth_starts(), bends, OF_TROUGHS)
     else:
-        shape = shapes(window.x, step_places(window.x, window.y))
+        shape = shapes(window.x, step_places(window.x, window.y), bends)
     window, white = _with_week(window, shape, _white(window, shape, window.y))
     y = tamed(window, shape, white)
     if y is not window.y:
@@ -85,7 +86,7 @@ def _closer(growth: Growth) -> Shapes:
         return shape
     kept = bends[np.argsort(-share, kind="stable")[: bends.size - 2]]
     beside = kept[0] + np.array([-1.0, 1.0]) * (bends[1] - bends[0]) / 3.0
-    return shapes(growth.window.x, shape.place[: shape.steps], bends=np.sort(np.append(kept, beside)))
+    return shapes(growth.window.x, shape.place[: shape.steps], np.sort(np.append(kept, beside)))
 
 
 def _white(window: Window, shape: Shapes, y: Floats) -> Posterior:

@@ -38,8 +38,11 @@ KINDS = tuple(PRIOR)
 OF_TROUGHS = ("level", "step", "early growth", "plateau", "line")
 
 MOST_STEPS = 20
-# Growth that starts in the last quarter cannot be told from a step, in the first tenth not from a line.
-BENDS = np.linspace(0.1, 0.75, 8)
+# Growth that starts in the first tenth cannot be told from a line. What starts in the last quarter is a step,
+# a burst or a weekend's pause unless it has lasted longer than these.
+BENDS = 8
+EARLIEST_BEND, LATEST_BEND = 0.1, 0.75
+LEAST_DAYS_BEHIND_BEND = 4.0
 LEAST_BESIDE_BEND = 4  # samples on either side
 MEMORIES = np.array([1 / 24, 1 / 12, 1 / 7, 1 / 4])  # of a warm-up, as parts of the window
 # Of growth that accelerates: e to that power times as fast at the end of the window as at its start.
@@ -131,7 +134,12 @@ def step_places(x: Floats, y: Floats) -> Floats:
     return middle[np.sort(np.argsort(-contrast, kind="stable")[:MOST_STEPS])]
 
 
-def shapes(x: Floats, steps: Floats, kinds: tuple[str, ...] = KINDS, bends: Floats = BENDS) -> Shapes:
+def bend_places(span_days: float) -> Floats:
+    """Where growth may begin, end or change its pace."""
+    return np.linspace(EARLIEST_BEND, max(LATEST_BEND, 1.0 - LEAST_DAYS_BEHIND_BEND / span_days), BENDS)
+
+
+def shapes(x: Floats, steps: Floats, bends: Floats, kinds: tuple[str, ...] = KINDS) -> Shapes:
     """All shapes for samples at `x` (0..1, ascending), with steps and bends at given places."""
     bends = bends[(x[-LEAST_BESIDE_BEND] >= bends) & (x[LEAST_BESIDE_BEND - 1] <= bends)]
     when = x[:, None]

@@ -18,11 +18,12 @@ class Forms:
     weight: Floats
 
 
-# The longest memory is a level that walks: what that explains, a window of this length cannot call a trend.
+# The longest memory is a level that walks at random: what that explains, no window can call a trend. It is what a
+# log leaves that is written as requests come.
 ALL = Forms(
-    share=np.array([0.0, 0.5, 0.5, 0.5, 0.95, 0.95, 0.95]),
-    memory=np.array([1.0, 0.02, 0.06, 0.2, 0.02, 0.06, 0.2]),
-    weight=np.array([0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]),
+    share=np.array([0.0, 0.5, 0.5, 0.5, 0.95, 0.95, 0.95, 0.999]),
+    memory=np.array([1.0, 0.02, 0.06, 0.2, 0.02, 0.06, 0.2, 1.0]),
+    weight=np.array([0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.05]),
 )
 # What the runs of a sawtooth share is how high each began, which may vary far more than the samples inside.
 OF_TEETH = Forms(
