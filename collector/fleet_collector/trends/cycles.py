@@ -17,24 +17,38 @@ LEAST_SAMPLES_FOR_WEEKLY = 12
 LEAST_WEEKLY_RATIO = 9.0  # three standard errors: less is not worth weighing
 HOURS_TO_MONDAY = 72.0  # 1 January 1970 was a Thursday
 WEEK_HOURS = 168.0
+LEAST_DAYS_FOR_AMPLITUDE = 4
+AMPLITUDE_SIGMAS = 4.0  # by how much the amplitude must change for more than chance
 DAILY_SIGMAS = 4.0  # by how much a daily profile must explain more than chance
 
 
 @dataclass(frozen=True)
 class Daily:
-    """A profile over the day around its own mean, at equally spaced hours UTC, and its standard error."""
+    """A profile over the day around its own mean, at equally spaced hours UTC.
+
+    Its amplitude is that of the time `about`, and grows by a share of this a day. `error` is how far off the
+    peak of any one day may be: the standard error of the profile and what the amplitude differs between days.
+    """
 
     profile: Floats
     error: float = 0.0
+    growth: float = 0.0
+    about: float = 0.0
 
     @property
     def step_days(self) -> float:
         """How far apart the hours of the profile are."""
         return 1.0 / self.profile.size
 
+    @property
+    def rise(self) -> float:
+        """How much higher the peak is every day."""
+        return self.growth * float(self.profile.max())
+
     def at(self, at: Floats) -> Floats:
         """Height above the line."""
-        return hats(at / DAY_S % 1.0 * self.profile.size, self.profile.size, periodic=True) @ self.profile
+        shape = hats(at / DAY_S % 1.0 * self.profile.size, self.profile.size, periodic=True) @ self.profile
+        return shape * np.maximum(1.0 + self.growth * (at - self.about) / DAY_S, 0.0)
 
 
 @dataclass(frozen=True)
@@ -112,8 +126,10 @@ def find_daily(at: Floats, y: Floats) -> Daily | None:
     if ratio < 1.0 + DAILY_SIGMAS * np.sqrt(2.0 / (nodes - 1)):
         return None
     profile = weight[knots : knots + nodes] - weight[knots : knots + nodes].mean()
-    error = float(np.sqrt(after / freedom * nodes / y.size))
-    return Daily(profile * _usual_amplitude(at, cycle @ profile, left), error)
+    variance = after / freedom
+    usual, growth, spread = _amplitude(at, cycle @ profile, left, variance)
+    error = np.hypot(np.sqrt(variance * nodes / y.size), spread * profile.max())
+    return Daily(profile * usual, float(error), growth / usual, float(at[0] + at[-1]) / 2.0)
 
 
 def _weekly_column(at: Floats, x: Floats, y: Floats) -> Floats:
@@ -122,13 +138,23 @@ def _weekly_column(at: Floats, x: Floats, y: Floats) -> Floats:
     return np.zeros((at.size, 0)) if found is None else found[1][:, None]
 
 
-def _usual_amplitude(at: Floats, profile: Floats, left: Floats) -> float:
-    """The amplitude of most days, relative to that of all: weekends are flatter."""
-    day = (at // DAY_S).astype(np.intp)
-    day -= day[0]
-    size = np.bincount(day, weights=profile * profile)
-    amplitude = 1.0 + np.bincount(day, weights=profile * left) / np.maximum(size, 1e-300)
-    return float(np.median(amplitude[size > 0.5 * np.median(size[size > 0.0])]))
+def _amplitude(at: Floats, profile: Floats, left: Floats, variance: float) -> tuple[float, float, float]:
+    """The amplitude of most days (weekends are flatter), its growth a day and its spread, relative to that of all."""
+    number = ((at - at[0]) // DAY_S).astype(np.intp)
+    size = np.bincount(number, weights=profile * profile)
+    seen = size > 0.5 * np.median(size[size > 0.0])
+    amplitude = 1.0 + np.bincount(number, weights=profile * left)[seen] / size[seen]
+    day = np.flatnonzero(seen) + 0.5 - (at[-1] - at[0]) / DAY_S / 2.0
+    usual, growth = float(np.median(amplitude)), 0.0
+    if day.size >= LEAST_DAYS_FOR_AMPLITUDE:
+        since = day - day.mean()
+        slope = float(since @ amplitude) / float(since @ since)
+        rest = amplitude - amplitude.mean() - slope * since
+        if abs(slope) > AMPLITUDE_SIGMAS * np.sqrt(rest @ rest / (day.size - 2) / (since @ since)):
+            growth, amplitude = slope, amplitude - slope * day
+            usual = float(np.median(amplitude))
+    off = 1.4826 * float(np.median(np.abs(amplitude - usual)))
+    return usual, growth, float(np.sqrt(max(off * off - variance / float(np.median(size[seen])), 0.0)))
 
 
 def _least_squares(basis: Floats, y: Floats) -> tuple[Floats, Floats]:

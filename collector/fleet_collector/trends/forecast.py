@@ -55,6 +55,10 @@ class Paths:
         days = np.where(self.pace > 0.0, curved, days)
         return np.where((self.slope > 0.0) & (inside >= 0.0), days, np.inf)
 
+    def steeper(self, rise: float) -> Paths:
+        """The same paths with so much more growth a day."""
+        return replace(self, slope=self.slope + rise)
+
     def with_exponentials(self) -> Paths:
         """Give half the weight of each parabola that opens upwards to the exponential of its curvature."""
         twin = np.flatnonzero((self.bend > 0.0) & (self.slope > 0.0))
@@ -79,7 +83,8 @@ def forecast(growth: Growth, limit: float) -> tuple[float, float, float | None] 
     if not cycles:
         return _interval(*_between_samples(paths.days_to(limit), paths.weight, window.step_days))
     ahead = np.linspace(0.0, _repeat_days(window), LOOKS_AHEAD)
-    earliest = paths.days_to(limit - float(_height(cycles, window.end, ahead).max()))
+    highest = float(_height(cycles, window.end, ahead).max())
+    earliest = paths.steeper(window.daily.rise if window.daily else 0.0).days_to(limit - highest)
     start = np.where(np.isfinite(earliest), earliest, 0.0)
     when = start[:, None] + ahead
     reached = paths.at(when) + _height(cycles, window.end, when) >= limit
