@@ -67,15 +67,16 @@ class Weekly:
 
 @dataclass(frozen=True)
 class Teeth:
-    """A sawtooth: growth from one reset to the next."""
+    """A sawtooth: growth from one reset to the next, from `foot` on (0 where the line is that of the troughs)."""
 
     reset_at: float
     period_s: float
     height: float
+    foot: float = 0.0
 
     def at(self, at: Floats) -> Floats:
-        """Height above the line of the troughs."""
-        return (at - self.reset_at) / self.period_s % 1.0 * self.height
+        """Height above the line."""
+        return self.foot + (at - self.reset_at) / self.period_s % 1.0 * self.height
 
 
 Cycle = Daily | Weekly | Teeth

@@ -139,9 +139,8 @@ def _paths(growth: Growth) -> tuple[Paths, list[Cycle]]:
     if window.weekly is not None:
         cycles.append(replace(window.weekly, height=float(np.median(taken[-1])) * window.scale))
     if window.teeth is not None:
-        # Growth inside a run is that of the tooth and of the troughs together.
-        along = float(np.median(paths.slope)) * window.teeth.period_s / DAY_S
-        cycles.append(replace(window.teeth, height=max(window.teeth.height - along, 0.0)))
+        foot = 0.0 if window.tooth is not None else -0.5 * window.teeth.height  # a line amid the teeth
+        cycles.append(replace(window.teeth, foot=foot))
     return paths, cycles
 
 

@@ -56,7 +56,7 @@ class Growth:
 
 def judge(window: Window) -> Growth:
     """Compare all explanations: first under white noise, then, where that leaves hope, under every form."""
-    toothed = window.teeth is not None
+    toothed = window.tooth is not None
     bends = bend_places(window.span_days)
     if toothed:
         shape = shapes(window.x, window.tooth_starts(), bends, OF_TROUGHS)
@@ -95,7 +95,7 @@ def _white(window: Window, shape: Shapes, y: Floats) -> Posterior:
 
 def _with_week(window: Window, shape: Shapes, without: Posterior) -> tuple[Window, Posterior]:
     """Let a weekly box in where it earns its place beside every other explanation."""
-    found = cycles.best_weekly(window.at, window.x, window.y) if window.teeth is None else None
+    found = cycles.best_weekly(window.at, window.x, window.y) if window.tooth is None else None
     if found is None:
         return window, without
     wider = window.with_weekly(*found)

@@ -67,7 +67,7 @@ def _line(growth: Growth, row: int) -> Floats:
     window = growth.window
     line = fitted(growth.posterior, growth.shape, window.x, row)[:, 0]
     taken = np.linalg.lstsq(window.nuisance, growth.y - line, rcond=None)[0]
-    kept = 2 if window.runs is not None and window.teeth is None else 1
+    kept = 2 if window.runs is not None and window.runs.resets == 1 else 1
     return (line + window.nuisance[:, :kept] @ taken[:kept]) * window.scale + window.centre
 
 

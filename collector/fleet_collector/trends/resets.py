@@ -26,15 +26,20 @@ LONG_RUN = 1.5
 LEAST_RESETS_TO_COMPARE = 3
 # The present run is above the earlier peaks when it exceeds them by a fifth of a fall.
 ABOVE_SHARE_OF_FALL = 0.2
+TALL_SIGMAS = 1.28  # beyond which is a tenth of a normal distribution
 
 
 @dataclass(frozen=True)
 class Runs:
-    """Where runs begin (index of their first sample; 0 first), their usual fall, their growth a day."""
+    """Where runs begin (index of their first sample; 0 first), their usual fall, their growth a day.
+
+    `noise` is the standard deviation of the samples about that growth.
+    """
 
     first: Indices
     fall: float
     slope: float
+    noise: float
 
     @property
     def resets(self) -> int:
@@ -82,7 +87,7 @@ def find_runs(x: Floats, y: Floats) -> Runs | None:
     unexplained = float(left @ left) / max(float(inside_y @ inside_y), 1e-300)
     if usual_rise < RISE_SHARE_OF_FALL * fall or unexplained > 1.0 - EXPLAINED_SHARE:
         return None
-    return Runs(first, fall, slope)
+    return Runs(first, fall, slope, float(np.std(left)))
 
 
 def whole(x: Floats, first: Indices) -> NDArray[np.bool_]:
@@ -109,6 +114,18 @@ def present_run_stands_out(y: Floats, runs: Runs) -> bool:
 def reset_times(x: Floats, runs: Runs) -> Floats:
     """When the resets were: half-way between the samples before and after each."""
     return np.asarray(0.5 * (x[runs.first[1:]] + x[runs.first[1:] - 1]))
+
+
+def tall(x: Floats, y: Floats, runs: Runs) -> float:
+    """How high runs get of which one in ten is higher: the first to reach a limit are among these.
+
+    A run is as high as its fall, with the growth that nobody saw between the samples before and after.
+    """
+    after = runs.first[1:]
+    height = y[after - 1] - y[after] + runs.slope * (x[after] - x[after - 1])
+    usual = float(np.median(height))
+    off = 1.4826 * float(np.median(np.abs(height - usual)))
+    return usual + TALL_SIGMAS * float(np.sqrt(max(off * off - 2.0 * runs.noise**2, 0.0)))
 
 
 def phases(x: Floats, runs: Runs) -> Floats:

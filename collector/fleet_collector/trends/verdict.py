@@ -103,7 +103,7 @@ def _verdict(growth: Growth, samples: Samples, falls: tuple[Reset, ...], limit: 
     bent = seen.since if seen.since > window.start else None
     if trending:
         why = reasons.growing(
-            slope, bent, int(samples.at.size), samples.span_days, troughs=window.teeth is not None
+            slope, bent, int(samples.at.size), samples.span_days, troughs=window.tooth is not None
         )
     elif window.runs is not None and window.teeth is not None:
         why = _sawtooth(samples, window.runs)

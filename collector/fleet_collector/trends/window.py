@@ -14,7 +14,7 @@ from fleet_collector.trends.samples import DAY_S, Floats, Samples, midmeans
 BINS = 64  # enough to see where growth began, few enough to compare all explanations in milliseconds
 MOST_UNBINNED = 96
 BINS_PER_TOOTH = 4
-MOST_TEETH = 24  # more are a cycle like any other: every bin averages over some of them
+MOST_TEETH = 24  # of more, every bin averages over some
 FINE_BINS_A_DAY = 24
 MOST_FINE_BINS = 400
 
@@ -90,9 +90,10 @@ def open_window(samples: Samples, runs: Runs | None) -> Window:
     else:
         bin_x, bin_y = x, value
     nuisance = np.ones((bin_x.size, 1))
+    teeth = _teeth(samples, runs) if runs is not None and runs.resets > 1 else None
     if reset <= 1.0:  # also of the last sample alone
         nuisance = np.hstack((nuisance, (bin_x >= reset).astype(np.float64)[:, None]))
-    return _scaled(samples, bin_x, bin_y, nuisance, daily=daily, runs=runs)
+    return _scaled(samples, bin_x, bin_y, nuisance, daily=daily, teeth=teeth, runs=runs)
 
 
 def _daily(samples: Samples) -> Daily | None:
@@ -111,9 +112,8 @@ def _toothed(samples: Samples, runs: Runs) -> Window:
 
     The first run is left out: nobody saw where it began. So is a run with a reset that nobody saw.
     """
-    edge = resets.reset_times(samples.at, runs)
-    period = float(np.median(np.diff(edge)))
     known = int(runs.first[1])
+    teeth = _teeth(samples, runs)
     phase = resets.phases(samples.days, runs)[known:]
     tooth = resets.run_of(runs.first, samples.at.size)[known:] - 1
     whole = resets.whole(samples.days, runs.first)[tooth + 1]
@@ -127,10 +127,15 @@ def _toothed(samples: Samples, runs: Runs) -> Window:
         _, phase = midmeans(group, x, phase)
         x, value = midmeans(group, x, value)
         tooth = np.unique(group) // BINS_PER_TOOTH
-    teeth = phase[:, None] * (tooth[:, None] == np.arange(runs.resets))
-    nuisance = np.hstack((np.ones((x.size, 1)), teeth[:, np.count_nonzero(teeth, axis=0) > 1]))
-    usual = Teeth(float(edge[-1]), period, runs.slope * period / DAY_S)
-    return _scaled(samples, x, value, nuisance, teeth=usual, runs=runs, tooth=tooth)
+    column = phase[:, None] * (tooth[:, None] == np.arange(runs.resets))
+    nuisance = np.hstack((np.ones((x.size, 1)), column[:, np.count_nonzero(column, axis=0) > 1]))
+    return _scaled(samples, x, value, nuisance, teeth=teeth, runs=runs, tooth=tooth)
+
+
+def _teeth(samples: Samples, runs: Runs) -> Teeth:
+    edge = resets.reset_times(samples.at, runs)
+    height = resets.tall(samples.days, samples.value, runs)
+    return Teeth(float(edge[-1]), float(np.median(np.diff(edge))), height)
 
 
 def _scaled(
