@@ -48,7 +48,7 @@ class Daily:
     def at(self, at: Floats) -> Floats:
         """Height above the line."""
         shape = hats(at / DAY_S % 1.0 * self.profile.size, self.profile.size, periodic=True) @ self.profile
-        return shape * np.maximum(1.0 + self.growth * (at - self.about) / DAY_S, 0.0)
+        return np.asarray(shape * np.maximum(1.0 + self.growth * (at - self.about) / DAY_S, 0.0))
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Weekly:
 
 @dataclass(frozen=True)
 class Teeth:
-    """A sawtooth: growth from one reset to the next, from `foot` on (0 where the line is that of the troughs)."""
+    """A sawtooth: growth from one reset to the next, from `foot` on (0: the line is that of the troughs)."""
 
     reset_at: float
     period_s: float
@@ -140,7 +140,7 @@ def _weekly_column(at: Floats, x: Floats, y: Floats) -> Floats:
 
 
 def _amplitude(at: Floats, profile: Floats, left: Floats, variance: float) -> tuple[float, float, float]:
-    """The amplitude of most days (weekends are flatter), its growth a day and its spread, relative to that of all."""
+    """Relative to all days: the amplitude of most (weekends are flatter), its growth a day, its spread."""
     number = ((at - at[0]) // DAY_S).astype(np.intp)
     size = np.bincount(number, weights=profile * profile)
     seen = size > 0.5 * np.median(size[size > 0.0])

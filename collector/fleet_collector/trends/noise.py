@@ -18,8 +18,8 @@ class Forms:
     weight: Floats
 
 
-# The longest memory is a level that walks at random: what that explains, no window can call a trend. It is what a
-# log leaves that is written as requests come.
+# The longest memory is a level that walks at random: what that explains, no window can call a trend. A log
+# that is written as requests come walks so about its growth.
 ALL = Forms(
     share=np.array([0.0, 0.5, 0.5, 0.5, 0.95, 0.95, 0.95, 0.999]),
     memory=np.array([1.0, 0.02, 0.06, 0.2, 0.02, 0.06, 0.2, 1.0]),
