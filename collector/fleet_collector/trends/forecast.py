@@ -18,6 +18,8 @@ QUANTILES = np.array([-1.593, -0.967, -0.589, -0.282, 0.0, 0.282, 0.589, 0.967, 
 # The same in another order, for an error that has nothing to do with the slope's.
 UNRELATED = QUANTILES[[4, 8, 1, 6, 2, 0, 7, 3, 5]]
 MOST_EXPLANATIONS = 16
+EXPONENTIAL_FROM = 0.5  # e to that power times the pace over the window: less is a parabola
+LEAST_SLOPE = 1e-9  # of the window's scale: no division by less
 MOST_GROWTH = 50.0  # e to that power is beyond any limit
 # When a value moves between two looks is as open as when, between two looks, the limit is met: nine in ten
 # differences of two evenly spread times are within this part of a step.
@@ -58,19 +60,6 @@ class Paths:
     def steeper(self, rise: float) -> Paths:
         """The same paths with so much more growth a day."""
         return replace(self, slope=self.slope + rise)
-
-    def with_exponentials(self) -> Paths:
-        """Give half the weight of each parabola that opens upwards to the exponential of its curvature."""
-        twin = np.flatnonzero((self.bend > 0.0) & (self.slope > 0.0))
-        weight = self.weight.copy()
-        weight[twin] *= 0.5
-        return Paths(
-            level=np.append(self.level, self.level[twin]),
-            slope=np.append(self.slope, self.slope[twin]),
-            bend=np.append(self.bend, np.zeros(twin.size)),
-            pace=np.append(self.pace, 2.0 * self.bend[twin] / self.slope[twin]),
-            weight=np.append(weight, weight[twin]),
-        )
 
 
 def forecast(growth: Growth, limit: float) -> tuple[float, float, float | None] | None:
@@ -126,15 +115,15 @@ def _paths(growth: Growth) -> tuple[Paths, list[Cycle]]:
         level = level + taken[1]
     # The line turns about the middle of the window: a steeper one also ends higher.
     off = QUANTILES * posterior.slope_sd[rows, None]
-    bend = _bends(growth, rows, off)
+    bend, pace = _curves(growth, rows, off)
     peak_error = window.daily.error * UNRELATED if window.daily is not None else 0.0
     paths = Paths(
         level=((level[:, None] + 0.5 * off) * window.scale + window.centre + peak_error).ravel(),
         slope=((slope[:, None] + off) * window.scale / window.span_days).ravel(),
         bend=(bend * window.scale / window.span_days**2).ravel(),
-        pace=np.zeros(off.size),
+        pace=(pace / window.span_days).ravel(),
         weight=np.repeat(growth.pace[rows], QUANTILES.size),
-    ).with_exponentials()
+    )
     cycles: list[Cycle] = [window.daily] if window.daily is not None else []
     if window.weekly is not None:
         cycles.append(replace(window.weekly, height=float(np.median(taken[-1])) * window.scale))
@@ -144,17 +133,21 @@ def _paths(growth: Growth) -> tuple[Paths, list[Cycle]]:
     return paths, cycles
 
 
-def _bends(growth: Growth, rows: Indices, off: Floats) -> Floats:
-    """Half the second derivative at the end of each explanation, for each error of its slope.
+def _curves(growth: Growth, rows: Indices, off: Floats) -> tuple[Floats, Floats]:
+    """Half the second derivative at the end, and its share of the slope, for each error of the slope.
 
     Growth that accelerates is steeper at the end because it bends more, about the slope of the whole.
+    It goes on as it is: as an exponential, or as a parabola where there is no share.
     """
-    swift = growth.shape.layout.first[growth.posterior.row[rows]] - growth.shape.swift
-    pace = PACES[np.maximum(swift, 0)]
-    curve = 0.5 * pace * np.exp(pace)
-    with_slope = curve / (np.exp(pace) - np.expm1(pace) / pace)
-    bend = (curve * growth.posterior.first[rows])[:, None] + with_slope[:, None] * off
-    return np.where(swift[:, None] >= 0, bend, 0.0)
+    posterior = growth.posterior
+    swift = growth.shape.layout.first[posterior.row[rows]] - growth.shape.swift
+    power = PACES[np.maximum(swift, 0)]
+    curve = 0.5 * power * np.exp(power)
+    with_slope = curve / (np.exp(power) - np.expm1(power) / power)
+    bend = (curve * posterior.first[rows])[:, None] + with_slope[:, None] * off
+    bend = np.where(swift[:, None] >= 0, bend, 0.0)
+    share = 2.0 * bend / np.maximum(posterior.slope[rows, None] + off, LEAST_SLOPE)
+    return bend, np.where(power[:, None] >= EXPONENTIAL_FROM, np.maximum(share, 0.0), 0.0)
 
 
 def _height(cycles: list[Cycle], end: float, days: Floats) -> Floats:

@@ -45,8 +45,9 @@ EARLIEST_BEND, LATEST_BEND = 0.1, 0.75
 LEAST_DAYS_BEHIND_BEND = 4.0
 LEAST_BESIDE_BEND = 4  # samples on either side
 MEMORIES = np.array([1 / 24, 1 / 12, 1 / 7, 1 / 4])  # of a warm-up, as parts of the window
-# Of growth that accelerates: e to that power times as fast at the end of the window as at its start.
-PACES = np.array([0.5, 1.5, 3.0])
+# Of growth that accelerates: e to that power times as fast at the end of the window as at its start, above a
+# line. The least is as good as a parabola.
+PACES = np.array([0.1, 1.0, 2.0])
 NONE = -1  # index of the column that is not there (the evidence appends an empty one)
 
 
