@@ -8,67 +8,36 @@ nightly and 5-minute samples there are hourly, quarter-hourly and irregular ones
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.floating[Any]]
-Rng = np.random.Generator
-Signal = Callable[[Floats], Floats]
-Made = tuple[
-    Floats, Floats, Signal | None, float | None
-]  # days, values, what they follow, its slope at the end
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from bench.trend_further import FURTHER
+from bench.trend_sampling import (
+    AHEAD,
+    DAY_S,
+    START,
+    Floats,
+    Made,
+    Rng,
+    Signal,
+    growth,
+    remembering,
+    sampled,
+    weekend,
+)
 
-DAY_S = 86_400.0
-START = 1_742_000_000.0
 OF_EACH = 8
-AHEAD = 6.0  # windows
-
-
-def _sampled(rng: Rng, *, only: str = "") -> Floats:
-    """Sample times in days: one of five ways, with a gap in one series of four."""
-    kind = only or rng.choice(["nightly", "five minutes", "hourly", "quarter-hourly", "irregular"])
-    if kind == "irregular":
-        day = np.cumsum(rng.exponential(rng.uniform(0.4, 1.2), int(rng.integers(40, 90))))
-    else:
-        step = {"nightly": 1.0, "hourly": 1 / 24, "quarter-hourly": 1 / 96, "five minutes": 1 / 288}[kind]
-        days = rng.integers(35, 90) if step == 1.0 else rng.uniform(6.0, 13.0)
-        day = np.arange(0.0, float(days), step)
-        day = day + rng.uniform(0.0, 0.05 * step, day.size)
-    keep = rng.random(day.size) >= rng.choice([0.0, 0.03, 0.15])
-    if rng.random() < 0.25:
-        gap = rng.uniform(0.1, 0.75) * day[-1]
-        keep &= (day < gap) | (day > gap + rng.uniform(0.05, 0.15) * day[-1])
-    keep[[0, -1]] = True
-    return np.asarray(day[keep] - day[0])
-
-
-def _growth(rng: Rng, day: Floats, sd: float, memory: float = 0.0) -> float:
-    """A slope a day between 8 and 40 standard errors of a line, and material."""
-    independent = min(day.size, day[-1] / (2.0 * memory)) if memory else day.size
-    return float(max(rng.uniform(8.0, 40.0) * sd * np.sqrt(12.0 / independent), 1.5 * sd, 4.0) / day[-1])
-
-
-def _remembering(rng: Rng, day: Floats, memory: float) -> Floats:
-    """Noise whose correlation falls to 1/e within `memory` days."""
-    kept = np.exp(-np.diff(day) / memory)
-    kick = rng.normal(size=day.size)
-    out = kick.copy()
-    for i, keep in enumerate(kept, start=1):
-        out[i] = keep * out[i - 1] + np.sqrt(1.0 - keep * keep) * kick[i]
-    return out
-
-
-def _weekend(day: Floats) -> NDArray[np.bool_]:
-    return np.asarray((np.floor(START / DAY_S + day).astype(int) + 3) % 7 >= 5)
 
 
 def multiplied_noise(rng: Rng) -> Made:
     """Noise that grows with the values."""
-    day, share = _sampled(rng), rng.uniform(0.01, 0.06)
-    slope = _growth(rng, day, 100.0 * share)
+    day, share = sampled(rng), rng.uniform(0.01, 0.06)
+    slope = growth(rng, day, 100.0 * share)
     return (
         day,
         (100.0 + slope * day) * (1.0 + share * rng.normal(size=day.size)),
@@ -79,12 +48,12 @@ def multiplied_noise(rng: Rng) -> Made:
 
 def remembering_noise(rng: Rng) -> Made:
     """Noise that wanders about the line."""
-    day, sd = _sampled(rng), rng.uniform(0.5, 3.0)
+    day, sd = sampled(rng), rng.uniform(0.5, 3.0)
     memory = float(rng.uniform(0.005, 0.03) * day[-1])
-    slope = _growth(rng, day, sd, memory)
+    slope = growth(rng, day, sd, memory)
     return (
         day,
-        100.0 + slope * day + sd * _remembering(rng, day, memory),
+        100.0 + slope * day + sd * remembering(rng, day, memory),
         lambda x: 100.0 + slope * x,
         slope,
     )
@@ -92,14 +61,14 @@ def remembering_noise(rng: Rng) -> Made:
 
 def heavy_tails(rng: Rng) -> Made:
     """A line under noise of Student's kind with 2.5 degrees of freedom."""
-    day, sd = _sampled(rng), rng.uniform(0.5, 2.0)
-    slope = _growth(rng, day, 1.5 * sd)
+    day, sd = sampled(rng), rng.uniform(0.5, 2.0)
+    slope = growth(rng, day, 1.5 * sd)
     return day, 100.0 + slope * day + sd * rng.standard_t(2.5, day.size), lambda x: 100.0 + slope * x, slope
 
 
 def small_counts(rng: Rng) -> Made:
     """Poisson counts whose mean rises."""
-    day, mean = _sampled(rng), rng.uniform(3.0, 30.0)
+    day, mean = sampled(rng), rng.uniform(3.0, 30.0)
     slope = max(
         rng.uniform(0.6, 2.0) * mean / day[-1], 9.0 * np.sqrt(mean) * np.sqrt(12.0 / day.size) / day[-1]
     )
@@ -113,7 +82,7 @@ def small_counts(rng: Rng) -> Made:
 
 def whole_percent(rng: Rng) -> Made:
     """A share of something full, in whole percent."""
-    day, first = _sampled(rng), rng.uniform(15.0, 40.0)
+    day, first = sampled(rng), rng.uniform(15.0, 40.0)
     slope = rng.uniform(8.0, 30.0) / day[-1]
     noise = rng.uniform(0.1, 0.8) * rng.normal(size=day.size)
     return day, np.round(first + slope * day + noise), lambda x: first + slope * x, float(slope)
@@ -121,7 +90,7 @@ def whole_percent(rng: Rng) -> Made:
 
 def daily_batches(rng: Rng) -> Made:
     """A file that gets its lines in one batch a day."""
-    day, sd, hour = _sampled(rng), rng.uniform(0.05, 0.4), rng.random()
+    day, sd, hour = sampled(rng), rng.uniform(0.05, 0.4), rng.random()
     slope = rng.uniform(10.0, 60.0) / day[-1]
 
     def signal(x: Floats) -> Floats:
@@ -132,7 +101,7 @@ def daily_batches(rng: Rng) -> Made:
 
 def weekly_batches(rng: Rng) -> Made:
     """Something that is filled once a week."""
-    day, sd, part = _sampled(rng, only="nightly"), rng.uniform(0.05, 0.5), 7.0 * rng.random()
+    day, sd, part = sampled(rng, only="nightly"), rng.uniform(0.05, 0.5), 7.0 * rng.random()
     slope = rng.uniform(15.0, 60.0) / day[-1]
 
     def signal(x: Floats) -> Floats:
@@ -143,10 +112,10 @@ def weekly_batches(rng: Rng) -> Made:
 
 def slower_weekends(rng: Rng) -> Made:
     """Growth at one rate from Monday to Friday and a lower one at weekends; its slope is that of the week."""
-    day, share = _sampled(rng), rng.uniform(0.1, 0.5)
+    day, share = sampled(rng), rng.uniform(0.1, 0.5)
     rate = rng.uniform(20.0, 80.0) / day[-1]
     fine = np.arange(0.0, (AHEAD + 0.1) * day[-1], 0.02)
-    total = np.concatenate(([0.0], np.cumsum(np.where(_weekend(fine), share, 1.0) * rate * 0.02)))[:-1]
+    total = np.concatenate(([0.0], np.cumsum(np.where(weekend(fine), share, 1.0) * rate * 0.02)))[:-1]
 
     def signal(x: Floats) -> Floats:
         return np.asarray(100.0 + np.interp(x, fine, total))
@@ -157,8 +126,8 @@ def slower_weekends(rng: Rng) -> Made:
 
 def changed_pace(rng: Rng) -> Made:
     """Growth that became faster or slower on some day, and goes on."""
-    day, sd, turn = _sampled(rng), rng.uniform(0.5, 2.0), rng.uniform(0.3, 0.6)
-    late = _growth(rng, day, sd) * 2.0
+    day, sd, turn = sampled(rng), rng.uniform(0.5, 2.0), rng.uniform(0.3, 0.6)
+    late = growth(rng, day, sd) * 2.0
     early = late * (rng.uniform(1.6, 2.6) if rng.random() < 0.5 else rng.uniform(0.3, 0.6))
     place = turn * day[-1]
 
@@ -170,7 +139,7 @@ def changed_pace(rng: Rng) -> Made:
 
 def exponential(rng: Rng) -> Made:
     """Growth by a share of itself."""
-    day = _sampled(rng)
+    day = sampled(rng)
     pace = rng.uniform(0.4, 1.6) / day[-1]
     noise = rng.uniform(0.3, 2.0) * rng.normal(size=day.size)
     return (
@@ -183,9 +152,9 @@ def exponential(rng: Rng) -> Made:
 
 def late_start(rng: Rng) -> Made:
     """Growth that began in the second half."""
-    day, sd, start = _sampled(rng), rng.uniform(0.5, 2.0), rng.uniform(0.45, 0.68)
+    day, sd, start = sampled(rng), rng.uniform(0.5, 2.0), rng.uniform(0.45, 0.68)
     place = start * day[-1]
-    slope = 2.5 * _growth(rng, day, sd)
+    slope = 2.5 * growth(rng, day, sd)
 
     def signal(x: Floats) -> Floats:
         return np.asarray(100.0 + slope * np.maximum(x - place, 0.0))
@@ -195,7 +164,7 @@ def late_start(rng: Rng) -> Made:
 
 def restarted_once(rng: Rng) -> Made:
     """A leak that a restart set back, not quite to its first level."""
-    day, place = _sampled(rng), rng.uniform(0.2, 0.6)
+    day, place = sampled(rng), rng.uniform(0.2, 0.6)
     slope, back = rng.uniform(40.0, 120.0) / day[-1], rng.uniform(0.7, 1.0)
     fall = back * slope * place * day[-1]
 
@@ -208,7 +177,7 @@ def restarted_once(rng: Rng) -> Made:
 
 def rising_troughs(rng: Rng) -> Made:
     """A sawtooth of four to twelve teeth whose troughs rise."""
-    day, height = _sampled(rng), rng.uniform(20.0, 60.0)
+    day, height = sampled(rng), rng.uniform(20.0, 60.0)
     period, jitter = day[-1] / rng.uniform(4.7, 12.0), rng.uniform(0.0, 0.12)
     first = -rng.uniform(0.0, period)
     edge = first + np.concatenate(([0.0], np.cumsum(period * rng.uniform(1 - jitter, 1 + jitter, 400))))
@@ -223,25 +192,25 @@ def rising_troughs(rng: Rng) -> Made:
 
 def two_peaks_a_day(rng: Rng) -> Made:
     """A line under a day of two peaks, the weekend flatter."""
-    day = _sampled(rng, only=str(rng.choice(["five minutes", "hourly", "quarter-hourly"])))
+    day = sampled(rng, only=str(rng.choice(["five minutes", "hourly", "quarter-hourly"])))
     height, shift, flat = rng.uniform(8.0, 30.0), rng.random(), rng.uniform(0.5, 1.0)
     slope = height * rng.uniform(0.6, 1.6) / day[-1]
 
     def signal(x: Floats) -> Floats:
         turn = 2.0 * np.pi * (x + shift)
         peaks = np.exp(3.0 * np.cos(turn) - 3.0) + 0.7 * np.exp(3.0 * np.cos(turn - 2.2) - 3.0)
-        return np.asarray(100.0 + slope * x + height * peaks * np.where(_weekend(x), flat, 1.0))
+        return np.asarray(100.0 + slope * x + height * peaks * np.where(weekend(x), flat, 1.0))
 
     return day, signal(day) + 0.1 * height * rng.normal(size=day.size), signal, float(slope)
 
 
 def quiet_days(rng: Rng) -> Made:
     """A line under a weekend that is lower or higher."""
-    day, sd = _sampled(rng, only="nightly"), rng.uniform(0.5, 2.0)
-    slope, height = _growth(rng, day, 2.0 * sd), rng.uniform(4.0, 15.0) * rng.choice([-1.0, 1.0])
+    day, sd = sampled(rng, only="nightly"), rng.uniform(0.5, 2.0)
+    slope, height = growth(rng, day, 2.0 * sd), rng.uniform(4.0, 15.0) * rng.choice([-1.0, 1.0])
 
     def signal(x: Floats) -> Floats:
-        return np.asarray(100.0 + slope * x + height * _weekend(x))
+        return np.asarray(100.0 + slope * x + height * weekend(x))
 
     return day, signal(day) + sd * rng.normal(size=day.size), signal, slope
 
@@ -252,7 +221,7 @@ def _level(day: Floats, values: Floats) -> Made:
 
 def rotated_log(rng: Rng) -> Made:
     """A log that starts from nothing every day or week, at a rate that differs."""
-    day = _sampled(rng, only=str(rng.choice(["five minutes", "hourly", "irregular"])))
+    day = sampled(rng, only=str(rng.choice(["five minutes", "hourly", "irregular"])))
     period = 1.0 if day[-1] < 20.0 else 7.0
     place = (day + rng.random()) / period
     rate = rng.uniform(0.7, 1.3, int(place[-1]) + 1)[place.astype(int)]
@@ -261,7 +230,7 @@ def rotated_log(rng: Rng) -> Made:
 
 def two_levels(rng: Rng) -> Made:
     """A value that switches to and fro between two levels."""
-    day = _sampled(rng)
+    day = sampled(rng)
     switch = np.sort(rng.uniform(0.0, day[-1], int(rng.integers(4, 12))))
     high = np.searchsorted(switch, day) % 2
     return _level(day, 100.0 + rng.uniform(5.0, 20.0) * high + rng.normal(size=day.size))
@@ -269,14 +238,14 @@ def two_levels(rng: Rng) -> Made:
 
 def month_ends(rng: Rng) -> Made:
     """Three busy days a month."""
-    day = _sampled(rng, only="nightly")
+    day = sampled(rng, only="nightly")
     busy = (day + 30.0 * rng.random()) % 30.0 > 27.0
     return _level(day, 100.0 + rng.uniform(8.0, 30.0) * busy + rng.normal(size=day.size))
 
 
 def backup_peaks(rng: Rng) -> Made:
     """Peaks of some nights."""
-    day = _sampled(rng)
+    day = sampled(rng)
     peak = rng.random(day.size) < rng.uniform(0.05, 0.2)
     return _level(
         day, 100.0 + rng.uniform(10.0, 60.0) * peak * rng.random(day.size) + rng.normal(size=day.size)
@@ -285,41 +254,41 @@ def backup_peaks(rng: Rng) -> Made:
 
 def filled_cache(rng: Rng) -> Made:
     """A cache that fills and then stays full."""
-    day = _sampled(rng)
+    day = sampled(rng)
     filled = np.minimum(day / (rng.uniform(0.15, 0.55) * day[-1]), 1.0)
     return _level(day, 40.0 + 60.0 * filled + rng.uniform(0.3, 2.0) * rng.normal(size=day.size))
 
 
 def settling(rng: Rng) -> Made:
     """An approach to a level that is reached by the middle of the window."""
-    day = _sampled(rng)
+    day = sampled(rng)
     left = np.exp(-day / day[-1] * rng.uniform(8.0, 16.0))
     return _level(day, 100.0 - rng.uniform(20.0, 70.0) * left + rng.normal(size=day.size))
 
 
 def late_step(rng: Rng) -> Made:
     """One step up in the last third."""
-    day, sd = _sampled(rng), rng.uniform(0.5, 2.0)
+    day, sd = sampled(rng), rng.uniform(0.5, 2.0)
     after = day > rng.uniform(0.68, 0.95) * day[-1]
     return _level(day, 100.0 + sd * rng.uniform(4.0, 15.0) * after + sd * rng.normal(size=day.size))
 
 
 def immaterial(rng: Rng) -> Made:
     """Growth that is sure, and too small to matter."""
-    day = _sampled(rng)
+    day = sampled(rng)
     return _level(day, 100.0 + rng.uniform(0.1, 0.4) * day / day[-1] + 0.02 * rng.normal(size=day.size))
 
 
 def falling(rng: Rng) -> Made:
     """A decline that slows down."""
-    day = _sampled(rng)
+    day = sampled(rng)
     return _level(day, 60.0 + 60.0 * np.exp(-day / day[-1] * 3.0) + rng.normal(size=day.size))
 
 
 def grey_noise(rng: Rng) -> Made:
     """Noise on two time scales about a level."""
-    day = _sampled(rng)
-    slow = _remembering(rng, day, day[-1] / rng.uniform(20.0, 60.0))
+    day = sampled(rng)
+    slow = remembering(rng, day, day[-1] / rng.uniform(20.0, 60.0))
     return _level(day, 100.0 + 2.0 * slow + rng.uniform(0.5, 3.0) * rng.normal(size=day.size))
 
 
@@ -358,7 +327,7 @@ def generate(seed: int = 1) -> list[dict[str, Any]]:
     """Eight series of each family."""
     return [
         _series(make, np.random.default_rng([seed, number, turn]), turn)
-        for number, make in enumerate(RISING + LEVEL)
+        for number, make in enumerate(RISING + LEVEL + FURTHER)
         for turn in range(OF_EACH)
     ]
 
