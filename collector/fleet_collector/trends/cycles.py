@@ -67,11 +67,15 @@ class Weekly:
 
 @dataclass(frozen=True)
 class Teeth:
-    """A sawtooth: growth from one reset to the next, from `foot` on (0: the line is that of the troughs)."""
+    """A sawtooth: growth from one reset to the next, from `foot` on (0: the line is that of the troughs).
+
+    `error` is how far off the peak of any one tooth may be.
+    """
 
     reset_at: float
     period_s: float
     height: float
+    error: float = 0.0
     foot: float = 0.0
 
     def at(self, at: Floats) -> Floats:

@@ -81,7 +81,7 @@ def forecast(growth: Growth, limit: float) -> tuple[float, float, float | None] 
     days = np.where(reached.any(axis=1), first, np.maximum(paths.days_to(limit), start))
     days = np.where(np.isfinite(earliest), days, np.inf)
     if window.teeth is None:
-        seen_every = max(window.step_days, float(ahead[1]), window.daily.step_days if window.daily else 0.0)
+        seen_every = window.step_days + float(ahead[1]) + (window.daily.step_days if window.daily else 0.0)
         return _interval(*_between_samples(days, paths.weight, seen_every))
     # Teeth keep no exact time: any one of a period after the earliest may be the first to reach the limit.
     period = window.teeth.period_s / DAY_S
@@ -116,7 +116,7 @@ def _paths(growth: Growth) -> tuple[Paths, list[Cycle]]:
     # The line turns about the middle of the window: a steeper one also ends higher.
     off = QUANTILES * posterior.slope_sd[rows, None]
     bend, pace = _curves(growth, rows, off)
-    peak_error = window.daily.error * UNRELATED if window.daily is not None else 0.0
+    peak_error = UNRELATED * sum(cycle.error for cycle in (window.daily, window.teeth) if cycle is not None)
     paths = Paths(
         level=((level[:, None] + 0.5 * off) * window.scale + window.centre + peak_error).ravel(),
         slope=((slope[:, None] + off) * window.scale / window.span_days).ravel(),

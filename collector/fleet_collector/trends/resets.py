@@ -116,8 +116,8 @@ def reset_times(x: Floats, runs: Runs) -> Floats:
     return np.asarray(0.5 * (x[runs.first[1:]] + x[runs.first[1:] - 1]))
 
 
-def tall(x: Floats, y: Floats, runs: Runs) -> float:
-    """How high runs get of which one in ten is higher: the first to reach a limit are among these.
+def tall(x: Floats, y: Floats, runs: Runs) -> tuple[float, float]:
+    """How high runs get of which one in ten is higher, the first to reach a limit; and their spread.
 
     A run is as high as its fall, with the growth that nobody saw between the samples before and after.
     """
@@ -125,7 +125,8 @@ def tall(x: Floats, y: Floats, runs: Runs) -> float:
     height = y[after - 1] - y[after] + runs.slope * (x[after] - x[after - 1])
     usual = float(np.median(height))
     off = 1.4826 * float(np.median(np.abs(height - usual)))
-    return usual + TALL_SIGMAS * float(np.sqrt(max(off * off - 2.0 * runs.noise**2, 0.0)))
+    spread = float(np.sqrt(max(off * off - 2.0 * runs.noise**2, 0.0)))
+    return usual + TALL_SIGMAS * spread, spread
 
 
 def phases(x: Floats, runs: Runs) -> Floats:

@@ -134,8 +134,8 @@ def _toothed(samples: Samples, runs: Runs) -> Window:
 
 def _teeth(samples: Samples, runs: Runs) -> Teeth:
     edge = resets.reset_times(samples.at, runs)
-    height = resets.tall(samples.days, samples.value, runs)
-    return Teeth(float(edge[-1]), float(np.median(np.diff(edge))), height)
+    height, spread = resets.tall(samples.days, samples.value, runs)
+    return Teeth(float(edge[-1]), float(np.median(np.diff(edge))), height, spread)
 
 
 def _scaled(
