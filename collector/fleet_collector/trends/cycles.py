@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from fleet_collector.trends.samples import DAY_S, Floats
+from fleet_collector.trends.samples import DAY_S, Floats, spread_beyond
 
 # Two full cycles must have been seen before a cycle may explain anything.
 LEAST_DAYS_FOR_DAILY = 2.0
@@ -158,8 +158,9 @@ def _amplitude(at: Floats, profile: Floats, left: Floats, variance: float) -> tu
         if abs(slope) > AMPLITUDE_SIGMAS * np.sqrt(rest @ rest / (day.size - 2) / (since @ since)):
             growth, amplitude = slope, amplitude - slope * day
             usual = float(np.median(amplitude))
-    off = 1.4826 * float(np.median(np.abs(amplitude - usual)))
-    return usual, growth, float(np.sqrt(max(off * off - variance / float(np.median(size[seen])), 0.0)))
+    alike = max(float(left[1:] @ left[:-1]) / max(float(left @ left), 1e-300), 0.0)
+    variance *= (1.0 + alike) / (1.0 - alike)  # samples that follow one another tell less of the day
+    return usual, growth, spread_beyond(np.sqrt(variance / float(np.median(size[seen]))), amplitude)
 
 
 def _least_squares(basis: Floats, y: Floats) -> tuple[Floats, Floats]:

@@ -6,17 +6,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fleet_collector.trends.cycles import Cycle
+from fleet_collector.trends.cycles import Cycle, Teeth
 from fleet_collector.trends.growth import Growth, fitted
 from fleet_collector.trends.hypotheses import PACES
 from fleet_collector.trends.resets import Indices
 from fleet_collector.trends.samples import DAY_S, Floats
 from fleet_collector.trends.window import Window
 
-# Nine equally likely parts of a normal distribution, each by its middle.
-QUANTILES = np.array([-1.593, -0.967, -0.589, -0.282, 0.0, 0.282, 0.589, 0.967, 1.593])
+# Eleven equally likely parts of a normal distribution, each by its middle. The outermost are where Student's
+# distribution with 35 degrees of freedom has its 5 % points.
+QUANTILES = np.array([-1.691, -1.097, -0.748, -0.473, -0.230, 0.0, 0.230, 0.473, 0.748, 1.097, 1.691])
 # The same in another order, for an error that has nothing to do with the slope's.
-UNRELATED = QUANTILES[[4, 8, 1, 6, 2, 0, 7, 3, 5]]
+UNRELATED = QUANTILES[[5, 10, 1, 8, 3, 0, 9, 4, 6, 2, 7]]
 MOST_EXPLANATIONS = 16
 EXPONENTIAL_FROM = 0.5  # e to that power times the pace over the window: less is a parabola
 LEAST_SLOPE = 1e-9  # of the window's scale: no division by less
@@ -24,6 +25,7 @@ MOST_GROWTH = 50.0  # e to that power is beyond any limit
 # When a value moves between two looks is as open as when, between two looks, the limit is met: nine in ten
 # differences of two evenly spread times are within this part of a step.
 UNSEEN = 0.68
+TALL_SIGMAS = 1.28  # beyond which is a tenth of a normal distribution
 LOOKS_AHEAD = 97  # every two hours for eight days is as fine as a forecast of days needs
 
 
@@ -103,7 +105,7 @@ def _repeat_days(window: Window) -> float:
 
 
 def _paths(growth: Growth) -> tuple[Paths, list[Cycle]]:
-    """The likeliest growing explanations, each with nine slopes, and the cycles on top of them."""
+    """The likeliest growing explanations, each with eleven slopes, and the cycles on top of them."""
     posterior, shape, window = growth.posterior, growth.shape, growth.window
     rows = np.argsort(-growth.pace, kind="stable")[:MOST_EXPLANATIONS]
     rows = rows[growth.pace[rows] > 0.0]
@@ -128,9 +130,17 @@ def _paths(growth: Growth) -> tuple[Paths, list[Cycle]]:
     if window.weekly is not None:
         cycles.append(replace(window.weekly, height=float(np.median(taken[-1])) * window.scale))
     if window.teeth is not None:
-        foot = 0.0 if window.tooth is not None else -0.5 * window.teeth.height  # a line amid the teeth
-        cycles.append(replace(window.teeth, foot=foot))
+        cycles.append(_tallest(window.teeth, float(np.median(paths.slope)), amid=window.tooth is None))
     return paths, cycles
+
+
+def _tallest(teeth: Teeth, slope: float, *, amid: bool) -> Teeth:
+    """The teeth above a line of their troughs, or amid them, as high as those that reach a limit first.
+
+    Growth inside a run is that of the tooth and of the line together.
+    """
+    usual = max(teeth.height - slope * teeth.period_s / DAY_S, 0.0)
+    return replace(teeth, height=usual + TALL_SIGMAS * teeth.error, foot=-0.5 * usual if amid else 0.0)
 
 
 def _curves(growth: Growth, rows: Indices, off: Floats) -> tuple[Floats, Floats]:

@@ -42,7 +42,7 @@ MOST_STEPS = 20
 # a burst or a weekend's pause unless it has lasted longer than these.
 BENDS = 8
 EARLIEST_BEND, LATEST_BEND = 0.1, 0.75
-LEAST_DAYS_BEHIND_BEND = 4.0
+LEAST_DAYS_BEHIND_BEND = 5.0
 LEAST_BESIDE_BEND = 4  # samples on either side
 MEMORIES = np.array([1 / 24, 1 / 12, 1 / 7, 1 / 4])  # of a warm-up, as parts of the window
 # Of growth that accelerates: e to that power times as fast at the end of the window as at its start, above a

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet_collector.trends.samples import DAY_S, Floats
+from fleet_collector.trends.samples import DAY_S, Floats, spread_beyond
 
 Indices = NDArray[np.intp]
 
@@ -26,7 +26,6 @@ LONG_RUN = 1.5
 LEAST_RESETS_TO_COMPARE = 3
 # The present run is above the earlier peaks when it exceeds them by a fifth of a fall.
 ABOVE_SHARE_OF_FALL = 0.2
-TALL_SIGMAS = 1.28  # beyond which is a tenth of a normal distribution
 
 
 @dataclass(frozen=True)
@@ -116,17 +115,14 @@ def reset_times(x: Floats, runs: Runs) -> Floats:
     return np.asarray(0.5 * (x[runs.first[1:]] + x[runs.first[1:] - 1]))
 
 
-def tall(x: Floats, y: Floats, runs: Runs) -> tuple[float, float]:
-    """How high runs get of which one in ten is higher, the first to reach a limit; and their spread.
+def spread_of_heights(x: Floats, y: Floats, runs: Runs) -> float:
+    """How much it differs how high runs get.
 
     A run is as high as its fall, with the growth that nobody saw between the samples before and after.
     """
     after = runs.first[1:]
     height = y[after - 1] - y[after] + runs.slope * (x[after] - x[after - 1])
-    usual = float(np.median(height))
-    off = 1.4826 * float(np.median(np.abs(height - usual)))
-    spread = float(np.sqrt(max(off * off - 2.0 * runs.noise**2, 0.0)))
-    return usual + TALL_SIGMAS * spread, spread
+    return spread_beyond(np.sqrt(2.0) * runs.noise, height)
 
 
 def phases(x: Floats, runs: Runs) -> Floats:

@@ -72,3 +72,12 @@ def midmeans(group: NDArray[np.intp], x: Floats, y: Floats) -> tuple[Floats, Flo
     inner = order[keep]
     time = np.bincount(slot, weights=x) / count
     return time, np.bincount(slot[inner], weights=y[inner]) / (count - 2 * trim)
+
+
+def spread_beyond(noise: float, value: Floats) -> float:
+    """Robust standard deviation of a few values, beyond what noise of a known one makes of equal ones.
+
+    That of few values scatters: it must be twice that of the noise to say anything.
+    """
+    off = 1.4826 * float(np.median(np.abs(value - np.median(value))))
+    return float(np.sqrt(off * off - noise * noise)) if off > 2.0 * noise else 0.0

@@ -134,8 +134,9 @@ def _toothed(samples: Samples, runs: Runs) -> Window:
 
 def _teeth(samples: Samples, runs: Runs) -> Teeth:
     edge = resets.reset_times(samples.at, runs)
-    height, spread = resets.tall(samples.days, samples.value, runs)
-    return Teeth(float(edge[-1]), float(np.median(np.diff(edge))), height, spread)
+    period = float(np.median(np.diff(edge)))
+    error = resets.spread_of_heights(samples.days, samples.value, runs)
+    return Teeth(float(edge[-1]), period, runs.slope * period / DAY_S, error)
 
 
 def _scaled(
