@@ -17,6 +17,7 @@ LEAST_SAMPLES_FOR_WEEKLY = 12
 LEAST_WEEKLY_RATIO = 9.0  # three standard errors: less is not worth weighing
 HOURS_TO_MONDAY = 72.0  # 1 January 1970 was a Thursday
 WEEK_HOURS = 168.0
+LEAST_SHARE_OF_NODE = 0.1  # of the samples that the hours of a profile have on average
 LEAST_DAYS_FOR_AMPLITUDE = 4
 AMPLITUDE_SIGMAS = 4.0  # by how much the amplitude must change for more than chance
 DAILY_SIGMAS = 4.0  # by how much a daily profile must explain more than chance
@@ -120,6 +121,9 @@ def find_daily(at: Floats, y: Floats) -> Daily | None:
     knots = int(np.clip(np.floor(day[-1] if nodes == 24 else day[-1] / 4.0), 2, 16)) + 1
     slow = hats(day / day[-1] * (knots - 1), knots, periodic=False)
     cycle = hats(at / DAY_S % 1.0 * nodes, nodes, periodic=True)
+    cycle[:, cycle.sum(0) < LEAST_SHARE_OF_NODE * at.size / nodes] = (
+        0.0  # an hour without samples has no height
+    )
     freedom = y.size - knots - nodes + 1
     if freedom < nodes:
         return None
