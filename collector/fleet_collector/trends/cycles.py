@@ -17,7 +17,7 @@ LEAST_SAMPLES_FOR_WEEKLY = 12
 LEAST_WEEKLY_RATIO = 9.0  # three standard errors: less is not worth weighing
 HOURS_TO_MONDAY = 72.0  # 1 January 1970 was a Thursday
 WEEK_HOURS = 168.0
-LEAST_SHARE_OF_NODE = 0.1  # of the samples that the hours of a profile have on average
+RIDGE, RIDGE_OF_CYCLE = 1e-6, 3e-3  # of the mean diagonal; an hour without samples has no height of its own
 LEAST_DAYS_FOR_AMPLITUDE = 4
 AMPLITUDE_SIGMAS = 4.0  # by how much the amplitude must change for more than chance
 DAILY_SIGMAS = 4.0  # by how much a daily profile must explain more than chance
@@ -121,15 +121,14 @@ def find_daily(at: Floats, y: Floats) -> Daily | None:
     knots = int(np.clip(np.floor(day[-1] if nodes == 24 else day[-1] / 4.0), 2, 16)) + 1
     slow = hats(day / day[-1] * (knots - 1), knots, periodic=False)
     cycle = hats(at / DAY_S % 1.0 * nodes, nodes, periodic=True)
-    cycle[:, cycle.sum(0) < LEAST_SHARE_OF_NODE * at.size / nodes] = (
-        0.0  # an hour without samples has no height
-    )
     freedom = y.size - knots - nodes + 1
     if freedom < nodes:
         return None
     beside = _weekly_column(at, day / day[-1], y) if nodes < 24 else np.zeros((at.size, 0))
     _, alone = _least_squares(np.hstack((slow, beside)), y)
-    weight, left = _least_squares(np.hstack((slow, cycle, beside)), y)
+    held = np.zeros(knots + nodes + beside.shape[1])
+    held[knots : knots + nodes] = RIDGE_OF_CYCLE * float(np.square(cycle).sum()) / nodes
+    weight, left = _least_squares(np.hstack((slow, cycle, beside)), y, held)
     before, after = float(alone @ alone), float(left @ left)
     ratio = (before - after) / (nodes - 1) / max(after / freedom, 1e-300)
     if ratio < 1.0 + DAILY_SIGMAS * np.sqrt(2.0 / (nodes - 1)):
@@ -167,10 +166,10 @@ def _amplitude(at: Floats, profile: Floats, left: Floats, variance: float) -> tu
     return usual, growth, spread_beyond(np.sqrt(variance / float(np.median(size[seen]))), amplitude)
 
 
-def _least_squares(basis: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Weights and residuals; a trace of ridge settles what the sampling leaves open."""
+def _least_squares(basis: Floats, y: Floats, ridge: Floats | float = 0.0) -> tuple[Floats, Floats]:
+    """Weights and residuals; a trace of ridge, or more of it, settles what the sampling leaves open."""
     gram = basis.T @ basis
-    gram[np.diag_indices_from(gram)] += 1e-6 * np.trace(gram) / gram.shape[0]
+    gram[np.diag_indices_from(gram)] += ridge + RIDGE * np.trace(gram) / gram.shape[0]
     weight = np.linalg.solve(gram, basis.T @ y)
     return weight, y - basis @ weight
 

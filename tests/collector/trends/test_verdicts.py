@@ -121,3 +121,35 @@ def test_a_reset_is_reported() -> None:
     (reset,) = trend.resets
     assert round((reset.at - START) / DAY_S) == 25
     assert reset.before - reset.after == pytest.approx(36.0, abs=6.0)
+
+
+@pytest.mark.parametrize("ago", [6.0, 10.0, 20.0])
+def test_growth_that_began_lately_is_growth(ago: float) -> None:
+    start = nightly()[-1] - ago
+    trends = [
+        judged(nightly(), lambda x: 100.0 + 2.0 * np.maximum(x - start, 0.0), seed=seed) for seed in range(10)
+    ]
+    assert all(trend.trending for trend in trends)
+
+
+@pytest.mark.parametrize("ago", [10.0, 20.0])
+def test_growth_that_ended_lately_is_none(ago: float) -> None:
+    end = nightly()[-1] - ago
+    trends = [judged(nightly(), lambda x: 100.0 + 2.0 * np.minimum(x, end), seed=seed) for seed in range(10)]
+    assert not any(trend.trending for trend in trends)
+
+
+def test_a_level_that_walks_at_random_seldom_grows() -> None:
+    walks = [np.cumsum(np.random.default_rng(seed).normal(size=60)) for seed in range(60)]
+    at = (START + nightly() * DAY_S).tolist()
+    false = [analyse(at, (200.0 + 2.0 * walk).tolist()).trending for walk in walks]
+    assert sum(false) <= 6
+
+
+def test_whole_percent_are_no_steps() -> None:
+    for seed in range(10):
+        at = (START + nightly() * DAY_S).tolist()
+        noise = 0.2 * np.random.default_rng(seed).normal(size=60)
+        trend = analyse(at, np.round(30.3 + 0.09 * nightly() + noise).tolist())
+        assert trend.trending, trend.reason
+        assert trend.slope_per_day == pytest.approx(0.09, rel=0.3)
