@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import shlex
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fleet_agent.redact import MASK, redact, redact_text
 
@@ -48,6 +52,52 @@ def test_secrets_are_hidden(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "sudo -u app mysql -pSECRET shop",
+        'sh -c "mysqldump -u root -pSECRET shop | gzip"',
+        "curl -su root:SECRET http://db1/",
+        "curl --user root:SECRET http://db1/",
+        "curl -b session=SECRET http://db1/",
+        "curl -H 'Cookie: a=SECRET; b=SECRET' http://db1/",
+        "curl -H Authorization:'Bearer SECRET' http://db1/",
+        "sh -c \"curl -H 'Authorization: Basic SECRET' http://db1/\"",
+        """curl -d '{"user": "shop", "password": "SECRET with SECRET"}' http://db1/""",
+        """app '{"token":"SECRET","password": "SECRET"}'""",
+        "curl 'https://s3/x?X-Amz-Credential=SECRET&X-Amz-Signature=SECRET'",
+        "git -c http.extraHeader='Authorization: Basic SECRET' fetch",
+        "java -Ddb.pass=SECRET -Dkey.storePassword=SECRET -jar shop.jar",
+        "docker run --env=DB_PASSWORD=SECRET -eX_TOKEN=SECRET shop",
+        "docker login -u shop -p SECRET",
+        "mount -t cifs -o username=shop,password=SECRET,vers=3 //nas/x /mnt",
+        "app 'Server=db1;User Id=sa;Password=SECRET;Database=x'",
+        "app 'AccountName=x;AccountKey=SECRET==;EndpointSuffix=y'",
+        "helm upgrade --set replicas=2,db.password=SECRET shop",
+        "terraform apply -var=db_password=SECRET",
+        "kubectl create secret generic x --from-literal=anything=SECRET",
+        "app --signing-key=SECRET --dbpass SECRET --db-passwd=SECRET",
+        "app amqp://shop:SEC/SECRET@q1//",
+        "app 'shop:SECRET@tcp(db1:3306)/shop'",
+        "openssl rsa -passin pass:SECRET",
+        "openssl enc -k SECRET",
+        "sqlplus shop/SECRET@db1",
+        "redis-server --masterauth SECRET",
+        "aws configure set aws_secret_access_key SECRET",
+        "consul agent -encrypt SECRET",
+        "ipmitool -U root -P SECRET power status",
+        "smbclient -Ushop%SECRET //nas/x",
+        "7z a -pSECRET x.7z",
+        "node -e \"const password = 'SECRET'\"",
+        "sh -c \"export DB_PASS='SECRET SECRET'; run\"",
+        "app '-----BEGIN PRIVATE KEY-----\nSECRET\n-----END PRIVATE KEY-----'",
+        "curl https://hooks.slack.com/services/T00/B00/SECRET",
+    ],
+)
+def test_secrets_are_hidden_in_every_form_people_use(line: str) -> None:
+    assert SECRET not in redact(shlex.split(line.replace("SECRET", SECRET)))
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ["nginx:", "master", "process", "/usr/sbin/nginx", "-g", "daemon on;"],
@@ -58,6 +108,21 @@ def test_secrets_are_hidden(words: list[str]) -> None:
         ["postgres:", "shop", "shop", "10.0.0.1(51234)", "idle"],
         ["app", "http://db1:5432/shop?page=2"],
         ["app", "--password-file=/etc/app/secret"],
+        ["app", "--token-file", "/run/x", "--token-ttl", "300", "--password-min-length=8"],
+        ["app", "--max-tokens", "400", "--tokenizer", "fast", "--auth-type", "basic", "--auth=none"],
+        ["uvicorn", "app:main", "--port", "80", "-p", "8080"],
+        ["ssh", "-p", "2222", "-i", "/root/.ssh/id_rsa", "web1"],
+        ["nmap", "-p", "8080", "web1"],
+        ["mysql", "-P", "3306", "-p", "shop"],
+        ["docker", "run", "-p", "8080:80", "-v", "/srv/secret:/x", "registry/auth-token:2"],
+        ["docker", "pull", "shop@sha256:0123"],
+        ["cat", "/etc/passwd"],
+        ["scp", "x", "root@web1:/srv"],
+        ["kube-apiserver", "--authorization-mode=Node,RBAC", "--service-account-key-file=/x"],
+        ["redis-server", "*:6379"],
+        ["auth:", "worker", "process"],
+        ["java", "-cp", "/opt/a:/opt/b", "-Dauthentication.enabled=true", "Main"],
+        ["sshd: shop [priv]"],
         [],
     ],
 )
@@ -69,3 +134,14 @@ def test_free_text_loses_credentials_only() -> None:
     assert redact_text(f"connect to redis://:{SECRET}@cache1:6379 failed") == (
         f"connect to redis://{MASK}@cache1:6379 failed"
     )
+
+
+@given(st.lists(st.text(alphabet="ab-_=:;,&?@/'\" \n.{}pP", max_size=40), max_size=6))
+def test_any_words_give_one_text(words: list[str]) -> None:
+    assert isinstance(redact(words), str)
+
+
+def test_text_of_a_cookie_is_hidden_to_its_end_and_a_log_line_is_not() -> None:
+    assert redact_text(f"Cookie: a={SECRET}; b=2") == f"Cookie: {MASK}"
+    line = "Failed password for root from 10.0.0.1 port 22 ssh2"
+    assert redact_text(line) == line
