@@ -13,7 +13,8 @@ def parse_diskstats(text):
     for line in text.split("\n"):
         fields = line.split()
         if len(fields) >= 3 + FIELDS:
-            drives[fields[2]] = [int(field) for field in fields[3 : 3 + FIELDS]]
+            numbers = [int(field) for field in fields[3 : 3 + FIELDS]]
+            drives[fields[2]] = [max(0, number) for number in numbers]  # old kernels have -1 in flight
     return drives
 
 

@@ -77,8 +77,11 @@ class Table(object):
             self.earlier = {pid: (row.started_ticks, row.ticks, row.state) for pid, row in self.rows.items()}
         self.rows = rows
         self._at = now
-        if self.booted_at is None and rows:
-            self.booted_at = parse_boot_time(self.host.read("/proc/stat", 1 << 22))
+        if self.booted_at is None:
+            try:
+                self.booted_at = parse_boot_time(self.host.read("/proc/stat", 1 << 22))
+            except (OSError, ValueError):
+                pass  # then nobody's start is known
 
     def who(self, pid):
         """The Process fact: pid, name, command, user, unit and started_at, as far as known."""
@@ -99,7 +102,9 @@ class Table(object):
         return dict(self._who[key])
 
     def started_at(self, row):
-        """When a process began, seconds since the epoch."""
+        """When a process began, seconds since the epoch; None where the time of the boot is not known."""
+        if self.booted_at is None:
+            return None
         return round(self.booted_at + row.started_ticks / TICKS_PER_SECOND, 2)
 
     def words(self, pid):

@@ -220,7 +220,10 @@ def parse_sockstat(text):
 def read_counters(host):
     """Counters since boot by the kernel's names; those it does not have are left out."""
     found = parse_counters(host.read("/proc/net/snmp"), "Tcp:")
-    extended = parse_counters(host.read("/proc/net/netstat"), "TcpExt:")
+    try:
+        extended = parse_counters(host.read("/proc/net/netstat"), "TcpExt:")
+    except OSError:  # gVisor has no such file
+        extended = {}
     counters = {name: found[name] for name in _SNMP if name in found}
     counters.update({name: extended[name] for name in _TCPEXT if name in extended})
     return counters

@@ -4,6 +4,7 @@ import posix as os
 import time
 
 from fleet_agent import kernel_log, libc
+from fleet_agent.host import Absent
 
 STA_UNSYNC = 0x40  # adjtimex(2)
 TIMEX_BYTES = 512  # struct timex has 26 words
@@ -44,7 +45,7 @@ def collect(section):
         "tainted": section.fact("tainted", host.read_int, "/proc/sys/kernel/tainted"),
         "init": section.fact("init", _line, host, "/proc/1/comm"),
         "kernel_messages": section.fact("kernel_messages", _messages, section, uptime),
-        "cores": host.read("/proc/stat", 1 << 22).count("\ncpu"),
+        "cores": section.fact("cores", _cores, host),
         "memory_bytes": section.fact("memory_bytes", _memory, host),
     }
     if host.live:
@@ -96,10 +97,14 @@ def _os_release(host):
 
 def _messages(section, uptime):
     if section.table.booted_at is None or uptime is None:
-        return None
+        raise Absent("when the machine booted is not known")
     log = kernel_log.read(section.host)
     messages = kernel_log.recent(log, uptime, kernel_log.needles())
     return kernel_log.summarise(messages, section.table.booted_at)
+
+
+def _cores(host):
+    return host.read("/proc/stat", 1 << 22).count("\ncpu") or None
 
 
 def _memory(host):

@@ -3,6 +3,7 @@
 import time
 
 from fleet_agent import cgroups
+from fleet_agent.host import Absent
 from fleet_agent.pressure import parse_pressure
 from fleet_agent.table import PAGE_BYTES
 
@@ -68,9 +69,10 @@ def summary(meminfo):
     total = meminfo["MemTotal"]
     available = meminfo.get("MemAvailable")
     if available is None:
-        available = meminfo["MemFree"] + meminfo["Buffers"] + meminfo["Cached"] - meminfo.get("Shmem", 0)
+        kept = meminfo.get("Buffers", 0) + meminfo.get("Cached", 0) - meminfo.get("Shmem", 0)
+        available = meminfo["MemFree"] + max(0, kept)
     swap_total = meminfo.get("SwapTotal", 0)
-    swap_used = swap_total - meminfo.get("SwapFree", 0)
+    swap_used = max(0, swap_total - meminfo.get("SwapFree", 0))  # lxcfs has told of more free than there is
     return {
         "total_bytes": total,
         "available_bytes": available,
@@ -110,9 +112,11 @@ def _rates(first, now):
 def _oom(section):
     from fleet_agent import kernel_log
 
+    if section.table.booted_at is None:
+        raise Absent("when the machine booted is not known")
     uptime = float(section.host.read("/proc/uptime", 64).split()[0])
     messages = kernel_log.recent(kernel_log.read(section.host), uptime, kernel_log.OOM)
-    return kernel_log.oom_kills(messages, section.table.booted_at or 0)[-OOM_RECORDS:]
+    return kernel_log.oom_kills(messages, section.table.booted_at)[-OOM_RECORDS:]
 
 
 def _holders(section, facts):

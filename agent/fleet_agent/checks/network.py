@@ -59,11 +59,12 @@ def _interfaces(section):
     host = section.host
     counters = links.read_counters(host)
     before = (section.first or {}).get("links", {})
-    addresses = section.fact("addresses", links.read_addresses, host) or {}
+    addresses = section.fact("addresses", links.read_addresses, host)
     found = []
     for name in section.cut("interfaces", links.order(counters), links.LINKS_MOST):
         fact = links.describe(host, name, counters[name], before.get(name), section.seconds)
-        fact["addresses"] = section.cut("addresses", addresses.get(name, []), links.ADDRESSES_MOST)
+        if addresses is not None:
+            fact["addresses"] = section.cut("addresses", addresses.get(name, []), links.ADDRESSES_MOST)
         found.append(fact)
     return found
 

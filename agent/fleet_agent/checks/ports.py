@@ -7,12 +7,11 @@ LISTENERS_MOST = 500
 
 def collect(section):
     """The section's data (Ports)."""
-    listeners = []
-    for protocol in ("tcp", "udp"):
-        found, cut = sockets.listeners(section.host, protocol)
-        listeners += found
-        if cut:
-            section.note("listeners", "cut: not every socket could be read")
+    listeners, cut = sockets.listeners(section.host, "tcp")
+    datagrams, datagrams_cut = section.fact("udp", sockets.listeners, section.host, "udp") or ([], False)
+    listeners += datagrams
+    if cut or datagrams_cut:
+        section.note("listeners", "cut: not every socket could be read")
     listeners.sort(key=lambda row: (row.protocol[:3], row.port, row.protocol, row.address))
     owners = section.table.sockets()
     unknown = sum(row.inode not in owners for row in listeners)

@@ -254,8 +254,9 @@ def _system_files(host):
 
 
 def _wanted(section, name, pids):
-    starts = [section.table.started_at(section.table.rows[pid]) for pid in pids]
+    rows = [section.table.rows[pid] for pid in pids]
     fact = {"name": name, "count": len(pids), "pids": section.cut("wanted", sorted(pids), 100)}
-    if starts:
-        fact["newest_started_at"] = max(starts)
+    if rows:
+        newest = max(rows, key=lambda row: row.started_ticks)
+        fact["newest_started_at"] = section.table.started_at(newest)
     return fact

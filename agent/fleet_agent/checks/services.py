@@ -115,7 +115,7 @@ def _first_pids(table):
 def _recent(table, first, systemd):
     """The units whose oldest process is young, as that of a unit that is restarted again and again."""
     since = time.time() - systemd.RECENT_SECONDS
-    return {unit for unit, pid in first.items() if table.started_at(table.rows[pid]) > since}
+    return {unit for unit, pid in first.items() if (table.started_at(table.rows[pid]) or 0) > since}
 
 
 def _newer(units, first):
