@@ -198,7 +198,7 @@ def who(psutil, pid):
         fact["name"] = process.name()
         fact["user"] = process.username()
         fact["started_at"] = round(process.create_time(), 2)
-        fact["command"] = redact(process.cmdline())[:400]
+        fact["command"] = redact(process.cmdline(), 400)
     except psutil.Error:
         pass
     return {name: value for name, value in fact.items() if value not in (None, "")}

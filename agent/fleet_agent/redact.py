@@ -12,6 +12,7 @@ SECRETS = (  # how a word of a name ends whose value is a secret: DB_PASSWORD, a
 LAST = frozenset(  # the last word of such a name
     "auth masterauth authorization bearer cookie pat pw otp sig signature literal".split()  # noqa: SIM905
 )
+NAME_LENGTH = 60  # no name is longer: only its end counts
 HEADERS = ("authorization", "cookie")
 KEYS = frozenset(  # before "key", as in --signing-key
     "api access secret private shared account encryption signing master session auth app jwt hmac".split()  # noqa: SIM905
@@ -30,6 +31,7 @@ TOKENS = (
     "hooks.slack.com/services/",
 )
 TOKEN_LENGTH = 16  # of the shortest of TOKENS: an AWS access key has 20
+SIGNS = frozenset("=:@ \n'\"")  # without any of them, only a token could be a secret
 GLUED = ("-p", "-hp")  # of programs that take a secret in the same word only: the next one is a database
 OPTIONS = {  # programs with options that carry a secret, though their names do not say so
     "mysql mysqldump mysqladmin mysqlcheck mysqlimport mariadb mariadb-dump mariadb-admin": GLUED,
@@ -50,13 +52,24 @@ OPTIONS = {  # programs with options that carry a secret, though their names do 
 PROGRAMS = {name: options for names, options in OPTIONS.items() for name in names.split()}
 
 
-def redact(words):
+def redact(words, most=1 << 20):
     """A command line, given as a list of words, as one text with every likely secret replaced by ``***``.
 
     Hidden are the values of options, variables and headers with telling names, credentials in URLs, known
     forms of tokens, and what certain programs take as a secret; also inside of words, as after ``sh -c``.
+    Only the first ``most`` characters matter.
     """
+    return _without_tokens(_line(words, most))[:most]
+
+
+def redact_text(text, most=1 << 20):
+    """The same of a line of free text, or of one word: without the secrets that betray themselves."""
+    return _without_tokens(_text(text, most))[:most]
+
+
+def _line(words, most):
     shown = []
+    size = 0
     options = ()
     hide = False
     before = ""
@@ -67,13 +80,17 @@ def redact(words):
         else:
             options = PROGRAMS.get(word.rpartition("/")[2], options)
             hide = _announces(word, before) or (options is not GLUED and _is_one_of(word, options))
-            shown.append(_without_option(word, options) or redact_text(word))
+            shown.append(_without_option(word, options) or _text(word, most))
         before = word
+        size += len(shown[-1]) + 1
+        if size > most:
+            break
     return " ".join(shown)
 
 
-def redact_text(text):
-    """One word, or a line of free text, without the secrets that betray themselves."""
+def _text(text, most):
+    if SIGNS.isdisjoint(text):
+        return text
     if "PRIVATE KEY-----" in text:
         return text[: text.index("-----")] + MASK
     name, colon, value = text.partition(":")
@@ -81,10 +98,10 @@ def redact_text(text):
         return name + colon + " " * value.startswith(" ") + MASK  # to its end: a cookie has spaces
     words = [word.strip() for word in split(text, " \n")]
     if len(words) > 1:
-        return redact([word for word in words if word])
+        return _line([word for word in words if word], most)
     if len(text) > 2 and text[0] == text[-1] and text[0] in "'\"":
-        return text[0] + redact_text(text[1:-1]) + text[0]
-    return _without_tokens(_without_values(_without_login(text)))
+        return text[0] + _text(text[1:-1], most) + text[0]
+    return _without_values(_without_login(text))
 
 
 def is_secret(name):
@@ -99,6 +116,8 @@ def is_secret(name):
 
 def split(text, signs):
     """The pieces of a text, each from one of ``signs`` to the next; those within quotes do not count."""
+    if not any(sign in text for sign in signs):
+        return [text]
     starts = [0]
     quote = ""
     for place, sign in enumerate(text):
@@ -114,7 +133,7 @@ def split(text, signs):
 def _parts(name):
     """The words of a name, in small letters: ``-Dapp.keyStorePassword2`` is d, app, key, store, password."""
     spaced = ""
-    for letter in name:
+    for letter in name[-NAME_LENGTH:]:
         if letter.isupper() and spaced[-1:].islower():
             spaced += " "
         spaced += letter if letter.isalpha() else " "
@@ -200,10 +219,16 @@ def _without_value(piece):
     return piece[: min(places) + 1] + _without_value(value)
 
 
-def _without_tokens(word):
-    """A word from where one of TOKENS begins in it."""
+def _without_tokens(text):
+    """A line whose words are cut where one of TOKENS begins in them."""
     for form in TOKENS:
-        at = word.find(form)
-        if at >= 0 and len(word) - at >= TOKEN_LENGTH and not word[at - 1 : at].isalnum():
-            word = word[:at] + MASK
-    return word
+        if form in text:
+            text = " ".join([_without_token(word, form) for word in text.split(" ")])
+    return text
+
+
+def _without_token(word, form):
+    at = word.find(form)
+    if at < 0 or len(word) - at < TOKEN_LENGTH or word[at - 1 : at].isalnum():
+        return word
+    return word[:at] + MASK

@@ -173,7 +173,7 @@ def last_lines(host, unit):
     """The last lines of a unit's journal, without secrets; none where they may not be read."""
     command = ["journalctl", "--no-pager", "-q", "-o", "short-iso", "-n", str(LOG_LINES), "-u", unit]
     _, text = host.run(command, LOG_SECONDS)
-    return [redact_text(line)[:LOG_WIDTH] for line in text.split("\n") if line and not line.startswith("-- ")]
+    return [redact_text(line, LOG_WIDTH) for line in text.split("\n") if line and not line.startswith("-- ")]
 
 
 def _fact(**facts):

@@ -18,7 +18,10 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 class Row(object):
-    """One process as ``/proc/PID/stat`` has it (proc(5)): ticks is user and system time together."""
+    """One process as ``/proc/PID/stat`` has it (proc(5)): ticks is user and system time together.
+
+    ``reaped_ticks`` is that of the children it has waited for, and of theirs.
+    """
 
     __slots__ = (
         "kernel",
@@ -26,6 +29,7 @@ class Row(object):
         "nice",
         "parent",
         "pid",
+        "reaped_ticks",
         "rss_bytes",
         "started_ticks",
         "state",
@@ -40,6 +44,7 @@ class Row(object):
         self.parent = int(fields[1])
         self.kernel = bool(int(fields[6]) & KERNEL_THREAD)
         self.ticks = int(fields[11]) + int(fields[12])
+        self.reaped_ticks = int(fields[13]) + int(fields[14])
         self.nice = int(fields[16])
         self.threads = int(fields[17])
         self.started_ticks = int(fields[19])
@@ -49,9 +54,9 @@ class Row(object):
 class Table(object):
     """Every process of a host, twice: ``earlier`` from the first ``read``, ``rows`` from the last.
 
-    ``rows`` is {pid: Row}; ``earlier`` is {pid: (started_ticks, ticks, state)}, empty until the second
-    ``read``; ``seconds`` lies between the two. ``denied`` counts processes whose open files may not be read
-    (known after ``sockets``). With ``commands`` off, ``who`` names processes without their command lines.
+    ``rows`` is {pid: Row}; ``earlier`` is {pid: (started_ticks, ticks, state, reaped_ticks)}, empty until the
+    second ``read``; ``seconds`` lies between the two. ``denied`` counts processes whose open files may not
+    be read (known after ``sockets``). With ``commands`` off, ``who`` leaves the command lines out.
     """
 
     def __init__(self, host, commands=True):
@@ -74,7 +79,10 @@ class Table(object):
         rows = self._read_rows()
         if self._at is not None:
             self.seconds = now - self._at
-            self.earlier = {pid: (row.started_ticks, row.ticks, row.state) for pid, row in self.rows.items()}
+            self.earlier = {
+                pid: (row.started_ticks, row.ticks, row.state, row.reaped_ticks)
+                for pid, row in self.rows.items()
+            }
         self.rows = rows
         self._at = now
         if self.booted_at is None:
@@ -151,8 +159,12 @@ class Table(object):
             return None
 
     def stuck(self, row):
-        """Whether a task was in uninterruptible sleep in both samples."""
-        return row.state == "D" and self.earlier.get(row.pid, ("",) * 3)[::2] == (row.started_ticks, "D")
+        """Whether a task was in uninterruptible sleep in both samples and did nothing between them.
+
+        One that starts programs by vfork(2) all the time waits for each in state D, and works.
+        """
+        now = (row.started_ticks, row.ticks, "D", row.reaped_ticks)
+        return row.state == "D" and self.earlier.get(row.pid) == now
 
     def _read_rows(self):
         rows = {}
@@ -173,7 +185,7 @@ class Table(object):
         if not self.commands or row.state == "Z" or self.stuck(row):
             return None
         try:
-            return redact(self.words(row.pid))[:COMMAND_LIMIT] or None
+            return redact(self.words(row.pid), COMMAND_LIMIT) or None
         except OSError:
             return None
 

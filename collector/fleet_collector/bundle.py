@@ -22,8 +22,11 @@ CANDIDATES = (
 )
 """Interpreters tried on a host, in this order."""
 
+FLAGS = "-I -S -B -X no_debug_ranges"
+"""No site, nothing of the user's, nothing written, and compiled without the columns of every operation."""
+
 BOOTSTRAP = (
-    "import sys;sys.version_info<(3,6)and sys.exit(91);import zlib;d=zlib.decompressobj();"
+    "import sys;sys.version_info<(3,6)and sys.exit(91);import gc,zlib;gc.disable();d=zlib.decompressobj();"
     "b=sys.stdin.buffer.read();exec(d.decompress(b)+d.unused_data)"
 )
 """What the interpreter runs: read compressed sources and the plain call behind them, then execute both."""
@@ -70,7 +73,7 @@ def command(candidates: tuple[str, ...] = CANDIDATES) -> str:
     tried. When none fits, a frame ``{"frame":"no_python","tried":"python3:1 ..."}`` names each with its exit
     status, and the command exits with 127.
     """
-    attempt = f'command -v $p >/dev/null 2>&1 || continue; $p -I -S -B -c "{BOOTSTRAP}"; s=$?'
+    attempt = f'command -v $p >/dev/null 2>&1 || continue; $p {FLAGS} -c "{BOOTSTRAP}"; s=$?'
     judge = 'case $s in 1|2|91|126|127|134) t="$t $p:$s";; *) exit $s;; esac'
     none = r'echo; echo "fleet-frame - {\"frame\":\"no_python\",\"tried\":\"${t# }\"}"; exit 127'
     return f"sh -c 't=; for p in {' '.join(candidates)}; do {attempt}; {judge}; done; {none}'"

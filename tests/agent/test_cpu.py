@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -58,6 +60,22 @@ def test_the_top_counts_the_interval_only() -> None:
     top = [(round(share), one.pid) for share, one in cpu.top(rows, earlier, 0.5)]
     tick = 100 / TICKS_PER_SECOND / 0.5
     assert top == [(20 * tick, 2), (9 * tick, 3), (7 * tick, 4)]  # 4 is a new process with an old pid
+
+
+def test_whose_children_came_and_went() -> None:
+    code = "import os\nprint(flush=True)\nwhile 1: os.posix_spawn('/bin/true', ['true'], {}) and os.wait()"
+    with subprocess.Popen([sys.executable, "-S", "-c", code], stdout=subprocess.PIPE) as spawner:
+        assert spawner.stdout is not None
+        spawner.stdout.readline()
+        table = Table(Host())
+        table.read()
+        time.sleep(0.5)
+        table.read()
+        parents = {one["pid"]: one for one in cpu._parents(table)}
+        stuck = table.stuck(table.rows[spawner.pid])
+        spawner.kill()
+    assert parents[spawner.pid]["children_core_percent"] > 0
+    assert not stuck  # in state D while it waits for vfork(2), and at work
 
 
 def test_pressure() -> None:
@@ -126,8 +144,10 @@ def test_a_busy_process_is_seen_with_its_share() -> None:
     table.read()
     spent = after.user + after.system - before.user - before.system
     facts = cpu.collect(Section(host, {}, table, first, 0.5))
+    spent_ever = psutil.Process().cpu_times()
     [mine] = [one for one in facts["top"] if one["pid"] == os.getpid()]
     assert mine["core_percent"] * table.seconds / 100 == pytest.approx(spent, abs=0.1)
     assert mine["machine_percent"] == pytest.approx(mine["core_percent"] / facts["cores"], abs=0.1)
+    assert mine["cpu_seconds"] == pytest.approx(spent_ever.user + spent_ever.system, abs=0.3)
     assert facts["percent"]["busy"] > 0
     assert facts["cores"] == psutil.cpu_count()

@@ -9,6 +9,8 @@ from fleet_agent.table import TICKS_PER_SECOND, parse_stat
 
 MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 TOP = 10
+PARENTS = 3
+STORM_PERCENT = 10  # of the machine used by nobody that is left: from here their parents are looked at
 HOT_PERCENT = 25  # of one core; from here the threads of the first process are looked at
 HOT_SECONDS = 0.2
 HOT_THREADS = 5
@@ -116,6 +118,8 @@ def _processes(section, shares, cores):
         used = sum(share for share, _ in busy) / max(1, cores)
         own = shares["user"] + shares["nice"] + shares["system"]
         facts["unexplained_percent"] = round(max(0.0, own - used), 2)
+        if facts["unexplained_percent"] >= STORM_PERCENT:
+            facts["parents"] = _parents(table)
     if busy and busy[0][0] >= HOT_PERCENT and busy[0][1].threads > 1 and section.host.live:
         facts["hot_threads"] = section.fact("hot_threads", _hot_threads, section.host, busy[0][1].pid)
     return facts
@@ -126,7 +130,27 @@ def _fact(table, row, share, cores):
     fact.update(threads=row.threads, state=row.state, nice=row.nice)
     fact["core_percent"] = round(share, 1)
     fact["machine_percent"] = round(share / max(1, cores), 2)
+    fact["cpu_seconds"] = round(row.ticks / TICKS_PER_SECOND, 1)
     return fact
+
+
+def _parents(table):
+    """Those whose children used the CPU and ended between the samples, or were born there and are left."""
+    born = {}
+    for pid, row in table.rows.items():
+        if pid not in table.earlier:
+            born[row.parent] = born.get(row.parent, 0) + 1
+    found = []
+    for pid, (started, _, _, reaped) in table.earlier.items():
+        row = table.rows.get(pid)
+        if row is not None and row.started_ticks == started and (row.reaped_ticks > reaped or pid in born):
+            found.append((row.reaped_ticks - reaped, born.get(pid, 0), pid))
+    found.sort(key=lambda one: (-one[0], -one[1], one[2]))
+    per_tick = 100.0 / TICKS_PER_SECOND / table.seconds
+    return [
+        dict(table.who(pid), children_core_percent=round(ticks * per_tick, 1), children_born=count)
+        for ticks, count, pid in found[:PARENTS]
+    ]
 
 
 def _hot_threads(host, pid):

@@ -20,6 +20,9 @@ def application(case: Case) -> Iterator[Link]:
             Link(hog, effect) for effect in (*busy, *loads) if hog.get("name") in (effect.get("names") or ())
         )
     yield from every(busy, loads)
+    for storm in case.of("cpu.short_lived"):
+        if storm.get("unexplained_percent") >= (storm.get("busy_percent") or 0.0) / 2:
+            yield from every([storm], (*busy, *loads))
     yield from every(hogs, case.of("cpu.throttled"))
 
 

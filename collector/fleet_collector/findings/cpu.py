@@ -13,12 +13,13 @@ from fleet_collector.findings.finding import Finding, found, level
 from fleet_collector.findings.past import facts
 from fleet_collector.findings.subject import Subject
 from fleet_collector.findings.words import listed, several, short, who, who_evidence
-from fleet_collector.snapshot.cpu import Cpu, CpuProcess
+from fleet_collector.snapshot.cpu import Cpu, CpuParent, CpuProcess
 from fleet_collector.wording import number, percent
 
 BATCH_NICE = 10
 LEADING_PERCENT = 25.0  # who uses this much of a busy machine is told as its subject
 YOUNG_SECONDS = 1.5  # born after the first sample: a burst by definition
+MANY_BORN = 10  # children of one process, all from within the interval
 TOLERANCE_PERCENT = 6.0  # one thread on two cores can reach 50 % of the machine only in theory
 
 
@@ -255,21 +256,41 @@ def throttled(subject: Subject) -> Iterator[Finding]:
 
 
 def short_lived(subject: Subject) -> Iterator[Finding]:
-    """CPU time that no surviving process explains, with many forks: a storm of short processes."""
+    """CPU time that no surviving process explains, with many forks: short processes, and who starts them."""
     cpu, limits = facts(subject.snapshot.cpu), subject.thresholds
     if cpu is None or (cpu.unexplained_percent or 0.0) < limits.cpu_unexplained_percent:
         return
     if (cpu.forks_per_second or 0) < limits.cpu_forks_per_second or (cpu.load1 or 0) < cores_of(cpu):
         return
+    parent = _parent(cpu)
     yield found(
         "cpu.short_lived",
         "warning",
-        "short processes",
-        f"{number(cpu.forks_per_second or 0)} processes start a second, too short-lived to be seen",
+        parent.name if parent else "short processes",
+        f"{number(cpu.forks_per_second or 0)} processes start a second, too short-lived to be seen"
+        + (_of_children(parent, cpu) if parent else ""),
         then="ps -eo pid,ppid,etimes,args --sort=etimes | head -30",
         forks_per_second=cpu.forks_per_second,
         unexplained_percent=cpu.unexplained_percent,
+        busy_percent=cpu.percent.busy if cpu.percent else None,
+        **(who_evidence(parent) if parent else {}),
     )
+
+
+def _parent(cpu: Cpu) -> CpuParent | None:
+    """Whose children a good part of the short-lived processes are, by what they used or by those left."""
+    parents = cpu.parents or []
+    if parents and parents[0].children_core_percent >= LEADING_PERCENT:
+        return parents[0]
+    first = max(parents, key=lambda parent: parent.children_born, default=None)
+    return first if first and first.children_born >= MANY_BORN else None
+
+
+def _of_children(parent: CpuParent, cpu: Cpu) -> str:
+    share = parent.children_core_percent / (cpu.cores or 1)
+    if share < 1:
+        return f"; {number(parent.children_born)} that are left are of {who(parent)}"
+    return f"; those of {who(parent)} use {percent(share)} of the machine"
 
 
 def cores_of(cpu: Cpu) -> float:

@@ -30,6 +30,13 @@ class CpuProcess(Process, frozen=True, kw_only=True):
     cpu_seconds: Number | None = None  # user and system time since it started
 
 
+class CpuParent(Process, frozen=True, kw_only=True):
+    """A process whose children used the CPU and ended within the interval, or were born in it."""
+
+    children_core_percent: Number
+    children_born: Count
+
+
 class HotThread(Fact, frozen=True, kw_only=True):
     """A thread of the process on top."""
 
@@ -58,5 +65,6 @@ class Cpu(Fact, frozen=True, kw_only=True):
     throttled_percent: Number | None = None
     unexplained_percent: Number | None = None
     top: list[CpuProcess] | None = None
+    parents: list[CpuParent] | None = None  # where much of the CPU was used by nobody that is left
     hot_threads: list[HotThread] | None = None
     counters: dict[Text, list[Count]] | None = None

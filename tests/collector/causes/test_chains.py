@@ -44,6 +44,18 @@ def tree(found: list[Cause]) -> list[tuple[str, set[str]]]:
     return [(cause.rule, {effect.rule for effect in cause.explains}) for cause in found]
 
 
+def test_a_storm_of_short_processes_is_why_the_machine_is_busy() -> None:
+    storm = but(
+        hosts.CPU,
+        percent=but(hosts.PERCENT, busy=98.0, idle=2.0),
+        load1=9.0,
+        load5=9.0,
+        forks_per_second=800.0,
+        unexplained_percent=70.0,
+    )
+    assert tree(causes(cpu=storm)) == [("cpu.short_lived", {"cpu.busy", "cpu.load"})]
+
+
 JAVA = Process(pid=812, name="java", unit="shop.service")
 FULL = but(hosts.ROOT, used_percent=100.0, available_bytes=0)
 GROWING = LogFile(

@@ -10,7 +10,7 @@ from fleet_collector.findings.expected import Expected
 from fleet_collector.findings.past import Past, recall
 from fleet_collector.findings.thresholds import GIB, MIB, Thresholds
 from fleet_collector.snapshot import Section
-from fleet_collector.snapshot.cpu import CpuProcess
+from fleet_collector.snapshot.cpu import CpuParent, CpuProcess
 from fleet_collector.snapshot.fact import Pressure, Process
 from fleet_collector.snapshot.identity import KernelMessage
 from fleet_collector.snapshot.memory import MemoryProcess, OomKill
@@ -120,6 +120,24 @@ CPU_CASES: list[tuple[dict[str, Any], dict[str, str]]] = [
 @pytest.mark.parametrize(("facts", "expected"), CPU_CASES)
 def test_cpu(facts: dict[str, Any], expected: dict[str, str]) -> None:
     assert rules(subject(cpu=but(hosts.CPU, **facts))) == expected
+
+
+@pytest.mark.parametrize(
+    ("used", "born", "subject_of", "words"),
+    [
+        (120.0, 1, "cron", "; those of cron (pid 9) use 30 % of the machine"),
+        (0.0, 40, "cron", "; 40 that are left are of cron (pid 9)"),
+        (9.0, 2, "short processes", "too short-lived to be seen"),
+    ],
+)
+def test_a_storm_of_short_processes_names_their_parent(
+    used: float, born: int, subject_of: str, words: str
+) -> None:
+    parent = CpuParent(pid=9, name="cron", children_core_percent=used, children_born=born)
+    storm = {"unexplained_percent": 40.0, "forks_per_second": 300.0, "load1": 5.0, "parents": [parent]}
+    finding = only(subject(cpu=but(hosts.CPU, **storm)))
+    assert (finding.rule, finding.subject) == ("cpu.short_lived", subject_of)
+    assert finding.message.endswith(words)
 
 
 def test_a_busy_cpu_names_who_leads() -> None:
