@@ -7,7 +7,8 @@ from fleet_agent.redact import redact_text
 PROPERTIES = (
     "Id,Names,LoadState,ActiveState,SubState,UnitFileState,Type,Result,ExecMainCode,ExecMainStatus,NRestarts,Restart,"
     "MainPID,StateChangeTimestampMonotonic,InactiveEnterTimestampMonotonic,ActiveEnterTimestampMonotonic,"
-    "ExecMainStartTimestampMonotonic,MemoryCurrent,TasksCurrent,NeedDaemonReload,TriggeredBy"
+    "ExecMainStartTimestampMonotonic,MemoryCurrent,TasksCurrent,NeedDaemonReload,TriggeredBy,"
+    "ExecStart"
 )
 LIST = ["systemctl", "list-units", "--all", "--plain", "--full", "--no-legend", "--no-pager"]
 SHOW = ["systemctl", "show", "--no-pager", "-p", PROPERTIES, "--"]
@@ -22,6 +23,7 @@ FIRST_SECONDS = 2.0  # systemctl waits for D-Bus, which may hang
 LOG_SECONDS = 1.0
 LOG_LINES = 10
 LOG_WIDTH = 500
+COMMAND_WIDTH = 400
 CODES = {"1": "exited", "2": "killed", "3": "dumped"}  # CLD_* of <signal.h>
 UNSET = (2**64 - 1, 2**32 - 1)
 STRAYED = ("activating", "deactivating", "reloading")
@@ -159,9 +161,15 @@ def full(block, booted_at):
             since=since,
             tasks=_number(block, "TasksCurrent"),
             needs_reload={"yes": True, "no": False}.get(block.get("NeedDaemonReload")),
+            command=redact_text(parse_command(block.get("ExecStart", "")), COMMAND_WIDTH),
         )
     )
     return fact
+
+
+def parse_command(text):
+    """The command line of ``{ path=/bin/x ; argv[]=/bin/x --port 80 ; ignore_errors=no ; ... }``."""
+    return text.partition("argv[]=")[2].partition(" ; ignore_errors=")[0]
 
 
 def booted_at():

@@ -27,6 +27,7 @@ Restart=no
 MainPID=0
 Result=exit-code
 NRestarts=0
+ExecStart={ path=/bin/bad ; argv[]=/bin/bad --port 80 --token=hunter2 ; ignore_errors=no ; pid=9 }
 ExecMainStartTimestampMonotonic=2747255209
 ExecMainCode=1
 ExecMainStatus=3
@@ -155,6 +156,7 @@ def test_a_failed_unit_in_full() -> None:
         "since": 3747.29,
         "started_at": 3747.26,
         "needs_reload": False,
+        "command": "/bin/bad --port 80 --token=***",
     }
 
 

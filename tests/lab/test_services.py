@@ -34,6 +34,19 @@ def test_a_service_that_restarts_in_a_loop(host: Machine) -> None:
     assert "cannot read /etc/shop.conf" in cause.message
 
 
+def test_two_services_that_fight_for_a_port(host: Machine) -> None:
+    listens = "ExecStart=/usr/bin/env python3 -S /opt/faults/sockets.py listen"
+    host.service("shop", f"{listens} shop 0.0.0.0 8080")
+    host.wait_for("ss -Hlnt", ":8080")
+    again = ("Restart=always", "RestartSec=0.1", "[Unit]", "StartLimitIntervalSec=0")
+    host.service("billing", f"{listens} billing 0.0.0.0 8080", *again)
+    host.wait_for("systemctl show -p NRestarts --value billing", "[3-9]|[0-9]{2,}")
+    cause = first(host.ask(), host)
+    assert (cause.rule, cause.subject, cause.evidence["name"]) == ("ports.taken", "tcp/8080", "shop")
+    assert cause.message.endswith("so billing cannot have it")
+    assert [effect.rule for effect in cause.explains] == ["services.looping"]
+
+
 def test_a_wanted_service_that_was_stopped(host: Machine) -> None:
     host.service("shop", "ExecStart=/bin/sleep 100", start=False)
     cause = first(host.ask(expected=Expected(services=("shop",), processes=("shop",))), host)

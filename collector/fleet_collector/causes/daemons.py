@@ -16,8 +16,10 @@ from fleet_collector.snapshot.services import Unit
 DOWN = ("services.failed", "services.looping", "services.wanted", "services.learned_missing")
 GONE = ("processes.wanted", "processes.learned_missing")
 PORTS = ("ports.wanted", "ports.learned_missing")
-TAKEN = re.compile(r"address (is )?already in use|EADDRINUSE", re.IGNORECASE)
-PORT = re.compile(r"(?:[:\s]|port[ =])(\d{1,5})\b")
+TAKEN = re.compile(
+    r"(address|port|connection)( \d+)?( is| was)?( already)? (in use|allocated)|EADDRINUSE", re.IGNORECASE
+)
+PORT = re.compile(r"(?:[:\s=]|-p)(\d{1,5})\b")
 TOO_MANY_FILES = re.compile(r"too many open files|EMFILE|ENFILE", re.IGNORECASE)
 KILL_SECONDS = 120.0
 RECOVERY_SECONDS = 600.0  # restarts with growing pauses are over by then
@@ -60,6 +62,7 @@ def crowded_out(case: Case) -> Iterator[Link]:
         if not TAKEN.search(words_of(unit)):
             continue
         ports = {int(number) for number in PORT.findall(words_of(unit))}
+        ports |= {int(number) for number in PORT.findall(str(unit.get("command") or ""))}
         known = [
             symptom
             for symptom in case.of("ports.owner", "ports.owner_changed")
@@ -77,7 +80,7 @@ def crowded_out(case: Case) -> Iterator[Link]:
 
 
 def _takers(case: Case, unit: Symptom, ports: set[int]) -> list[Symptom]:
-    """Who holds the ports that a unit names in its last words."""
+    """Who holds the ports that a unit names in its last words or on its command line."""
     listening = facts(case.judged.snapshot.ports) if case.judged.snapshot else None
     holders: dict[int, Listener] = {}
     for listener in (listening.listeners if listening else None) or ():

@@ -86,33 +86,3 @@ def slow_probes(fleet: Fleet) -> Iterator[Link]:
             for pile in case.of(*WAITING):
                 if (probe.get("address"), probe.get("port")) == (pile.get("address"), pile.get("port")):
                     yield Link(probe, pile)
-
-
-def same_address(fleet: Fleet) -> list[Symptom]:
-    """One address on two machines."""
-    owners: dict[str, dict[str, str]] = {}
-    for case in fleet.cases.values():
-        snapshot = case.judged.snapshot
-        identity, network = (facts(snapshot.identity), facts(snapshot.network)) if snapshot else (None, None)
-        for interface in (network.interfaces if network else None) or ():
-            if identity and identity.machine_id and interface.kind in {"physical", "bond", "vlan"}:
-                for address in interface.addresses:
-                    if not address.lower().startswith(("fe80:", "169.254.", "127.", "::1")):
-                        owners.setdefault(address.partition("/")[0], {})[identity.machine_id] = case.host
-    return [
-        Symptom(
-            host,
-            found(
-                "network.duplicate_address",
-                "critical",
-                address,
-                f"{address} is on {' and '.join(sorted(hosts.values())[:4])} at once",
-                then=f"arping -D -c 3 {address}",
-                address=address,
-                hosts=sorted(hosts.values()),
-            ),
-        )
-        for address, hosts in owners.items()
-        if len(hosts) > 1
-        for host in sorted(hosts.values())
-    ]

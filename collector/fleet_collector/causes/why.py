@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
-from fleet_collector.causes import daemons, peers, reaching, sockets, storage, wires, work
+from fleet_collector.causes import daemons, networks, peers, reaching, sockets, storage, wires, work
 from fleet_collector.causes.case import Case, Link, Symptom
 from fleet_collector.causes.diagnosis import Cause, Diagnosis, Effect, Fine, Judged, NotMeasured
 from fleet_collector.causes.fleet import Fleet
@@ -39,7 +39,7 @@ def why(judged: Sequence[Judged]) -> Diagnosis:
     links += [link for rule in ACROSS_HOSTS for link in rule(fleet)]
     symptoms = [one for case in cases for one in case.symptoms if one.finding.severity != "ok"]
     symptoms += [case.failed_scan for case in cases if case.failed_scan is not None]
-    symptoms += peers.same_address(fleet)
+    symptoms += [*networks.same_address(fleet), *networks.unlike_mtus(fleet)]
     return Diagnosis(
         causes=_ranked(_grouped(symptoms, links)),
         fine=_fine(judged),

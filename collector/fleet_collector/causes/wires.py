@@ -17,6 +17,7 @@ FAR = ("reach.filtered", "reach.unreachable", "reach.slow", "reach.denied")
 def carrier(case: Case) -> Iterator[Link]:
     """A dead link takes its gateway, and whatever lies on its own network."""
     links = case.of("network.link_down", "network.bond")
+    yield from shared(case.of("network.flapping"), [*links, *case.of("network.gateway")], "interface")
     yield from shared(links, case.of("network.gateway"), "interface")
     for link in links:
         near = subnets(case, str(link.get("interface")))

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from fleet_collector.findings.finding import Finding, Severity, found, level
 from fleet_collector.findings.past import facts
 from fleet_collector.findings.subject import Subject
-from fleet_collector.findings.words import listed, quoted, short
+from fleet_collector.findings.words import listed, quoted, several, short
 from fleet_collector.snapshot.network import Interface, Lookup, Network, Route
 from fleet_collector.wording import number, percent
 
 LINK_LOCAL = ("fe80:", "169.254.")
+CHANGES = 6  # of a link since the last scan: a maintained switch and a new cable make four
+CHANGES_EVER = 20  # since the boot, and one an hour
 QUIET_KINDS = ("loopback", "bridge")  # a bridge without members has no carrier, and docker0 often has none
 
 
@@ -70,6 +72,60 @@ def default_route(subject: Subject) -> Iterator[Finding]:
             interfaces=outward,
             down=[interface.name for interface in down] or None,
         )
+
+
+def two_ways_out(subject: Subject) -> Iterator[Finding]:
+    """Two default routes of one weight: the kernel takes the first, and nobody chose it.
+
+    Routers of IPv6 announce themselves, several of one weight are a habit there.
+    """
+    network = facts(subject.snapshot.network)
+    by_metric: dict[int, dict[str, Route]] = {}
+    for route in (network.default_routes if network else None) or ():
+        if ":" not in (route.gateway or "") and route.interface:
+            by_metric.setdefault(route.metric or 0, {})[f"{route.gateway} on {route.interface}"] = route
+    first = by_metric[min(by_metric)] if by_metric else {}
+    if len(first) > 1:
+        yield found(
+            "network.two_default_routes",
+            "warning",
+            "default route",
+            f"There are {len(first)} default routes of the same metric: via {listed(first)};"
+            " packets take the first",
+            then="ip route show default",
+            gateways=[route.gateway for route in first.values()],
+            interfaces=[route.interface for route in first.values()],
+        )
+
+
+def flapping(subject: Subject) -> Iterator[Finding]:
+    """A link that comes and goes: since the last scan, or since the boot where that is all that is known."""
+    network, identity = facts(subject.snapshot.network), facts(subject.snapshot.identity)
+    previous = subject.past.previous
+    same_boot = previous is not None and identity is not None and previous.boot_id == identity.boot_id
+    before = previous.carriers if previous and same_boot else {}
+    hours = ((identity.uptime_seconds if identity else None) or 0.0) / 3600
+    ways_out = {route.interface for route in (network.default_routes if network else None) or ()}
+    for interface in (network.interfaces if network else None) or ():
+        if interface.kind not in ("physical", "bond") and interface.name not in ways_out:
+            continue
+        changes = interface.carrier_changes or 0
+        if interface.name in before:
+            changes -= before[interface.name]
+            often, since = changes >= CHANGES, "since the last scan"
+        else:
+            often, since = changes >= CHANGES_EVER and changes >= hours, "since it booted"
+        if often:
+            yield found(
+                "network.flapping",
+                "warning",
+                interface.name,
+                f"The link of {interface.name} came and went, {several(changes, 'change')} {since}",
+                then=f"ip -s link show dev {quoted(interface.name)}; dmesg -T | grep -i 'link is' | tail",
+                interface=interface.name,
+                changes=changes,
+                carrier=interface.carrier,
+            )
 
 
 def _outward(network: Network) -> list[str]:
@@ -247,4 +303,16 @@ def bonds(subject: Subject) -> Iterator[Finding]:
             )
 
 
-RULES = (links, default_route, gateway, errors, duplex, resolver, tables, softnet, bonds)
+RULES = (
+    links,
+    flapping,
+    default_route,
+    two_ways_out,
+    gateway,
+    errors,
+    duplex,
+    resolver,
+    tables,
+    softnet,
+    bonds,
+)

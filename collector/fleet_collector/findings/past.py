@@ -23,7 +23,7 @@ class Glimpse(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``taken_at`` in seconds since the epoch. ``units``: every active service and its restart counter.
     ``listeners``: owner by ``tcp/443``. ``daemons``: process name to the start time of its oldest process.
     ``logs``: allocated bytes by ``path|device:inode``. ``writable``: mounts that were writable.
-    ``numbers``: a few metrics by name.
+    ``carriers``: how often each link has come or gone since the boot. ``numbers``: a few metrics by name.
     """
 
     taken_at: float
@@ -35,6 +35,7 @@ class Glimpse(Struct, frozen=True, kw_only=True, omit_defaults=True):
     logs: dict[str, int] | None = None
     writable: list[str] | None = None
     default_routes: int | None = None
+    carriers: dict[str, int] = field(default_factory=dict)
     numbers: dict[str, float] = field(default_factory=dict)
 
 
@@ -110,6 +111,11 @@ def glimpse(taken_at: float, snapshot: Snapshot) -> Glimpse:
         logs=_logs(snapshot),
         writable=_writable(snapshot),
         default_routes=None if routes is None else len(routes),
+        carriers={
+            interface.name: interface.carrier_changes
+            for interface in (network.interfaces if network else None) or ()
+            if interface.carrier_changes is not None
+        },
         numbers=_numbers(snapshot),
     )
 

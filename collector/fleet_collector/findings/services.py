@@ -167,6 +167,7 @@ def _finding(subject: Subject, unit: Unit, kind: str, text: str, severity: Sever
         restarts=unit.restarts,
         since=unit.since,
         main_pid=unit.main_pid,
+        command=short(unit.command, 300) if unit.command else None,
         log=unit.log,
         wanted=is_wanted or None,
     )

@@ -28,6 +28,7 @@ class Unit(Fact, frozen=True, kw_only=True):
     memory_bytes: Bytes | None = None
     tasks: Count | None = None
     needs_reload: bool | None = None
+    command: Text | None = None  # what it is started with
     log: list[Text] | None = None  # last lines, failed and looping units only
 
 

@@ -284,6 +284,26 @@ CHAINS: dict[str, tuple[dict[str, Any], list[tuple[str, set[str]]]]] = {
         },
         [("ports.taken", {"services.failed"})],
     ),
+    "address in use, with the port on the command line only": (
+        {
+            "services": failed(
+                "shop.service",
+                log=["python3: [Errno 98] Address already in use"],
+                command="shop 0.0.0.0 8080",
+            ),
+            "ports": but(hosts.PORTS, listeners=[HTTP]),
+        },
+        [("ports.taken", {"services.failed"})],
+    ),
+    "a port in use, in Java's words": (
+        {
+            "services": failed(
+                "shop.service", log=["java: Web server failed. Port 8080 was already in use."]
+            ),
+            "ports": but(hosts.PORTS, listeners=[HTTP]),
+        },
+        [("ports.taken", {"services.failed"})],
+    ),
     "address in use of a port that nobody holds now": (
         {"services": failed("nginx2.service", log=IN_USE)},
         [("services.failed", set())],

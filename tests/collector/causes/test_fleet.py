@@ -169,6 +169,23 @@ def test_one_address_on_two_machines() -> None:
     assert why([host("web1", 7), host("web2", 7)]).causes == []  # one machine under two names
 
 
+def jumbo(name: str, mtu: int, address: str) -> Judged:
+    eth0 = Interface(name="eth0", up=True, carrier=True, kind="physical", mtu=mtu, addresses=[address])
+    identity = but(hosts.IDENTITY, machine_id=name)
+    return host(name, 1, identity=identity, network=but(hosts.NETWORK, interfaces=[eth0]))
+
+
+def test_one_of_a_network_with_another_mtu() -> None:
+    fleet = [jumbo(f"web{n}", 1500, f"10.0.1.{n}/24") for n in (1, 2, 3)]
+    assert why(fleet).causes == []
+    assert why([*fleet, jumbo("db1", 9000, "10.0.2.9/24"), jumbo("x", 9000, "10.0.1.8/32")]).causes == []
+    (cause,) = why([*fleet, jumbo("db1", 9000, "10.0.1.9/24"), jumbo("odd", 9000, "nonsense")]).causes
+    assert (cause.rule, cause.severity, cause.hosts) == ("network.mtu", "warning", ["db1"])
+    assert cause.message == (
+        "eth0 has an MTU of 9000, where web1, web2 and web3 in 10.0.1.0/24 have 1500: large packets get lost"
+    )
+
+
 @dataclass(frozen=True)
 class Failed:
     kind: str

@@ -9,7 +9,7 @@ import pytest
 from fleet_collector.findings.expected import Expected
 from fleet_collector.snapshot import Section
 from fleet_collector.snapshot.connections import ByLocalPort, ByPeer, ByProcess, ByRemote, LocalPorts
-from fleet_collector.snapshot.network import Bond, Interface, Lookup, Neighbours, Resolver
+from fleet_collector.snapshot.network import Bond, Interface, Lookup, Neighbours, Resolver, Route
 from fleet_collector.snapshot.ports import Listener
 from fleet_collector.snapshot.reach import Probe, Reach, ReachResult
 from tests.collector import hosts
@@ -20,6 +20,11 @@ LO, ETH0 = (hosts.NETWORK.interfaces or [])[:2]
 
 def eth0(**changes: Any) -> dict[str, Any]:
     return {"interfaces": [LO, but(ETH0, **changes)]}
+
+
+def two_routes(**changes: Any) -> dict[str, Any]:
+    usual: dict[str, Any] = {"destination": "default", "gateway": "10.9.0.1", "interface": "eth1"}
+    return {"default_routes": [*(hosts.NETWORK.default_routes or []), Route(**(usual | changes))]}
 
 
 def lookups(*answers: bool) -> dict[str, Any]:
@@ -61,6 +66,16 @@ NETWORK_CASES: list[tuple[dict[str, Any], dict[str, str]]] = [
         {},
     ),
     ({"default_routes": []}, {"network.no_default_route": "warning"}),
+    (two_routes(), {"network.two_default_routes": "warning"}),
+    (two_routes(metric=100), {}),
+    (two_routes(gateway="fe80::1"), {}),
+    (two_routes(gateway="10.0.1.1", interface="eth0"), {}),
+    (eth0(carrier_changes=2000), {"network.flapping": "warning"}),
+    (eth0(carrier_changes=30), {}),  # in forty days
+    (
+        {"interfaces": [LO, ETH0, Interface(name="veth1", up=True, kind="virtual", carrier_changes=2000)]},
+        {},
+    ),
     ({"default_routes": None}, {}),
     ({"neighbours": Neighbours(failed=["10.0.1.1"])}, {"network.gateway": "critical"}),
     ({"neighbours": Neighbours(failed=["10.0.1.77"])}, {}),
@@ -87,6 +102,13 @@ NETWORK_CASES: list[tuple[dict[str, Any], dict[str, str]]] = [
 @pytest.mark.parametrize(("facts", "expected"), NETWORK_CASES)
 def test_network(facts: dict[str, Any], expected: dict[str, str]) -> None:
     assert rules(subject(network=but(hosts.NETWORK, **facts))) == expected
+
+
+@pytest.mark.parametrize(("changes", "found"), [(104, False), (106, True)])
+def test_a_link_that_came_and_went_since_the_last_scan(changes: int, found: bool) -> None:
+    past = hosts.nights(1, network=but(hosts.NETWORK, **eth0(carrier_changes=100)))
+    flaps = subject(network=but(hosts.NETWORK, **eth0(carrier_changes=changes)), past=past)
+    assert rules(flaps) == ({"network.flapping": "warning"} if found else {})
 
 
 def test_a_default_route_that_was_there_is_missed_more() -> None:
