@@ -27,9 +27,13 @@ FLAGS = "-I -S -B -X no_debug_ranges"
 
 BOOTSTRAP = (
     "import sys;sys.version_info<(3,6)and sys.exit(91);import gc,zlib;gc.disable();d=zlib.decompressobj();"
-    "b=sys.stdin.buffer.read();exec(d.decompress(b)+d.unused_data)"
+    "b=sys.stdin.buffer.read()or sys.exit(93);exec(d.decompress(b)+d.unused_data);"
+    "import posix;posix._exit(92)"
 )
-"""What the interpreter runs: read compressed sources and the plain call behind them, then execute both."""
+"""What the interpreter runs: read compressed sources and the plain call behind them, then execute both.
+
+Its exit status: 91 it is too old, 92 all is well, 93 there was nothing to read.
+"""
 
 AGENT = "fleet_agent"
 
@@ -69,18 +73,34 @@ def command(candidates: tuple[str, ...] = CANDIDATES) -> str:
 
     Any login shell (sh, csh, fish, a restricted one) must read it as ``sh -c`` and one word, so nothing that
     one of them treats specially within single quotes stands there: ``'``, ``!``, a newline, ``\\``.
-    An interpreter that is a stub, too old or without zlib ends before it has read anything, and the next is
-    tried. When none fits, a frame ``{"frame":"no_python","tried":"python3:1 ..."}`` names each with its exit
-    status, and the command exits with 127.
+    An interpreter that is a stub, too old, broken or without zlib ends before it has read anything, and the
+    next is tried; should one have read all and ended badly, the next finds nothing to read (93), and that
+    bad end counts. When none fits, a frame ``{"frame":"no_python","tried":"python3:1 ..."}`` names each with
+    its exit status, and the command exits with 127.
     """
     attempt = f'command -v $p >/dev/null 2>&1 || continue; $p {FLAGS} -c "{BOOTSTRAP}"; s=$?'
-    judge = 'case $s in 1|2|91|126|127|134) t="$t $p:$s";; *) exit $s;; esac'
+    judge = 'case $s in 92) exit 0;; 70) exit 70;; 93) exit $l;; esac; l=$s; t="$t $p:$s"'
     none = r'echo; echo "fleet-frame - {\"frame\":\"no_python\",\"tried\":\"${t# }\"}"; exit 127'
-    return f"sh -c 't=; for p in {' '.join(candidates)}; do {attempt}; {judge}; done; {none}'"
+    return f"sh -c 'l=93; t=; for p in {' '.join(candidates)}; do {attempt}; {judge}; done; {none}'"
 
 
 COMMAND = command()
 """The command line for every host."""
+
+
+def misfits(tried: str) -> str:
+    """What was wrong with each interpreter of a ``no_python`` frame, in words.
+
+    >>> misfits("python3:91 python3.9:1")
+    'python3 is older than 3.6, python3.9 ended with status 1'
+    """
+    pairs = (word.rpartition(":") for word in tried.split())
+    return ", ".join(
+        f"{name} {_MISFITS.get(status) or f'ended with status {status}'}" for name, _, status in pairs
+    )
+
+
+_MISFITS = {"0": "did nothing", "91": "is older than 3.6", "126": "cannot be run", "127": "does not run"}
 
 
 def _call(request: Request) -> str:

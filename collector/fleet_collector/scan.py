@@ -187,7 +187,7 @@ def _unanswered(answer: Answer, output: bytes, nonce: str, error: SnapshotError)
     """The command ended and there is no snapshot: say how far it came."""
     tried = without_python(output)
     if tried is not None:
-        return failures.no_python(f"tried {tried}" if tried else "").failure
+        return failures.no_python(bundle.misfits(tried)).failure
     if "ModuleNotFoundError" in answer.complaint or "ImportError" in answer.complaint:
         return failures.no_python(answer.complaint).failure
     if MARK + nonce.encode() in output:

@@ -19,7 +19,8 @@ from fleet_collector.snapshot import STEPS, Snapshot
 from tests.agent import interpreters
 
 TREE = Path(__file__).parents[1] / "fixtures/small"
-FLAGS = ["-I", "-S", "-B", "-c"]
+FLAGS = [*bundle.FLAGS.split(), "-c"]
+WELL = 92
 PEAK_LIMIT = 30_000_000
 
 
@@ -34,7 +35,7 @@ def send(python: str, *wrapper: str, code: str = bundle.BOOTSTRAP, **request: An
         cwd="/",
         timeout=120,
     )
-    assert done.returncode == 0, done.stderr.decode()
+    assert done.returncode == WELL, done.stderr.decode()
     assert done.stderr == b""
     return done.stdout
 
@@ -200,13 +201,34 @@ def stub(directory: Path, name: str, script: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "script", ["exit 1", "exit 2", "exit 91", "exit 127", "echo noise; exit 1", "kill -6 $$"]
+    "script",
+    [
+        "exit 0",
+        "exit 1",
+        "exit 3",
+        "exit 91",
+        "exit 127",
+        "exit 255",
+        "echo noise",
+        "kill -6 $$",
+        "kill -11 $$",
+    ],
 )
 def test_an_unfit_interpreter_is_passed_over(tmp_path: Path, script: str) -> None:
     command = bundle.command(("/no/such/python3", stub(tmp_path, "python3", script), sys.executable))
     payload = bundle.payload(bundle.Request(nonce="n1", root=str(TREE), interval_seconds=0.0))
     done = subprocess.run(["sh", "-c", command], input=payload, capture_output=True, check=True, timeout=120)
     assert decode(done.stdout).agent.finished
+
+
+@pytest.mark.parametrize(("script", "status"), [("cat >/dev/null; exit 7", 7), ("cat >/dev/null", 0)])
+def test_one_that_took_the_program_and_failed_is_not_made_up_for(
+    tmp_path: Path, script: str, status: int
+) -> None:
+    command = bundle.command((stub(tmp_path, "python3", script), sys.executable))
+    payload = bundle.payload(bundle.Request(nonce="n1", root=str(TREE), interval_seconds=0.0))
+    done = subprocess.run(["sh", "-c", command], input=payload, capture_output=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout) == (status, b"")
 
 
 def test_without_an_interpreter_one_frame_says_what_was_tried(tmp_path: Path) -> None:
@@ -221,7 +243,9 @@ def test_without_an_interpreter_one_frame_says_what_was_tried(tmp_path: Path) ->
     [line] = [line for line in done.stdout.splitlines() if line]
     word, nonce, frame = line.split(b" ", 2)
     assert (word, nonce) == (b"fleet-frame", b"-")
-    assert msgspec.json.decode(frame) == {"frame": "no_python", "tried": f"{old}:91 {broken}:1"}
+    tried = msgspec.json.decode(frame)
+    assert tried == {"frame": "no_python", "tried": f"{old}:91 {broken}:1"}
+    assert bundle.misfits(tried["tried"]) == f"{old} is older than 3.6, {broken} ended with status 1"
 
 
 def test_a_too_old_interpreter_ends_before_it_reads() -> None:

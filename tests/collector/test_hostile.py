@@ -205,7 +205,7 @@ BEHAVIOURS: list[tuple[Behaviour, str, str | None, str | None, str]] = [
     (noise_only, "failed", "agent", "start", r"this menu is all you get \x1b[2J"),
     (nologin, "failed", "agent", "start", "not available"),
     (fork_failed, "failed", "agent", "start", "Cannot fork"),
-    (without_python, "failed", "no_python", "start", "python3.6:127"),
+    (without_python, "failed", "no_python", "start", "python3.6 does not run"),
     (minimal_python, "failed", "no_python", "start", "json"),
     (another_schema, "failed", "agent", "read", "schema 99"),
 ]
