@@ -46,7 +46,12 @@ def test_old_kernels_have_fewer_columns() -> None:
 
 
 def test_load_averages() -> None:
-    assert cpu.parse_loadavg("0.63 0.46 0.40 1/101 8812\n") == {"load1": 0.63, "load5": 0.46, "load15": 0.40}
+    assert cpu.parse_loadavg("0.63 0.46 0.40 1/101 8812\n") == {
+        "load1": 0.63,
+        "load5": 0.46,
+        "load15": 0.40,
+        "tasks": 101,
+    }
 
 
 def row(pid: int, ticks: int, started: int = 10) -> object:

@@ -135,3 +135,45 @@ def test_a_hundred_and_twenty_eight_cores_and_ten_thousand_processes(machine: Pa
     seen = checked(ask(machine))
     assert data(seen.cpu).cores == 128
     assert data(seen.processes).total == 10_002
+
+
+def watcher(machine: Path, pid: int, parent: int, descriptors: dict[int, int]) -> None:
+    """A process with inotify descriptors, each with a number of watches."""
+    for name in ("fd", "fdinfo"):
+        (machine / f"proc/{pid}/{name}").mkdir(parents=True)
+    (machine / f"proc/{pid}/stat").write_bytes(stat(pid, b"watcher", parent))
+    for descriptor, watches in descriptors.items():
+        (machine / f"proc/{pid}/fd/{descriptor}").symlink_to("anon_inode:inotify")
+        lines = ["pos:\t0", *(f"inotify wd:{n} ino:2 sdev:3 mask:fc6" for n in range(watches))]
+        (machine / f"proc/{pid}/fdinfo/{descriptor}").write_text("\n".join(lines) + "\n")
+
+
+def test_who_uses_up_inotify(machine: Path) -> None:
+    lay(machine, {f"proc/sys/fs/inotify/max_user_{kind}": "8\n" for kind in ("instances", "watches")})
+    watcher(machine, 70, 1, {3: 5, 4: 1})
+    watcher(machine, 71, 70, {3: 5, 4: 1, 9: 1})  # two of them are its parent's
+    found = data(checked(ask(machine)).processes).inotify or []
+    assert [(one.kind, one.pid, one.used, one.limit, one.most) for one in found] == [
+        ("instances", 70, 3, 8, 2),
+        ("watches", 70, 7, 8, 6),
+    ]
+
+
+def test_without_its_limits_nothing_is_said_of_inotify(machine: Path) -> None:
+    watcher(machine, 70, 1, {3: 5})
+    processes = checked(ask(machine)).processes
+    assert data(processes).inotify is None
+    assert processes is not None
+    assert processes.notes["inotify"] == "absent"
+
+
+def test_tasks_that_only_the_kernel_counts_hide_who_is_at_work(machine: Path) -> None:
+    assert data(checked(ask(machine)).cpu).hidden_tasks == 296
+    (machine / "proc/loadavg").write_text("1.50 1.25 1.00 2/9 4000\n")
+    assert data(checked(ask(machine)).cpu).hidden_tasks is None
+
+
+def test_a_stopped_process(machine: Path) -> None:
+    (machine / "proc/70").mkdir()
+    (machine / "proc/70/stat").write_bytes(stat(70, b"frozen").replace(b") S ", b") T "))
+    assert [one.name for one in data(checked(ask(machine)).processes).stopped or []] == ["frozen"]

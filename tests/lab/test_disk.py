@@ -45,6 +45,16 @@ def test_a_full_volume(host: Machine) -> None:
 
 
 @pytest.mark.full
+def test_a_full_volume_among_very_many(host: Machine) -> None:
+    many = "for n in $(seq 400); do mkdir -p /mnt/$n && mount -t tmpfs -o size=1m image /mnt/$n; done"
+    host.run("sh", "-c", many)
+    volume(host)
+    host.run("fallocate", "-l", "63M", f"{DATA}/monday.tar")
+    cause = first(host.ask(), host)
+    assert (cause.rule, cause.subject, cause.severity) == ("disk.space", DATA, "critical")
+
+
+@pytest.mark.full
 def test_no_inode_is_left(host: Machine) -> None:
     volume(host, "nr_inodes=400")
     host.start("files", "many", "sessions", DATA, 1000)

@@ -26,6 +26,16 @@ def test_zombies_are_blamed_on_their_parent(here: Machine) -> None:
     assert cause.message == f"careless (pid {fault.pid}) leaves 12 zombies of careless"
 
 
+@pytest.mark.full
+def test_a_service_that_was_stopped_by_a_signal(host: Machine) -> None:
+    fault = host.start("sockets", "listen", "shop", "127.0.0.1", 8080)
+    host.run("kill", "-STOP", str(fault.pid))
+    cause = first(host.ask(), host)
+    host.run("kill", "-CONT", str(fault.pid))
+    assert cause.rule == "processes.stopped"
+    assert cause.message == f"shop (pid {fault.pid}) was stopped by a signal and holds tcp/8080"
+
+
 def test_descriptors_used_up(here: Machine) -> None:
     fault = here.start("work", "descriptors", "leaker", 256)
     cause = first(here.ask(), here)

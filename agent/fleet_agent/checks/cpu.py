@@ -10,6 +10,7 @@ from fleet_agent.table import TICKS_PER_SECOND, parse_stat
 MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 TOP = 10
 PARENTS = 3
+HIDDEN, HIDDEN_SHARE = 20, 0.1  # by fewer the kernel's count and ours differ for their different moments
 STORM_PERCENT = 10  # of the machine used by nobody that is left: from here their parents are looked at
 HOT_PERCENT = 25  # of one core; from here the threads of the first process are looked at
 HOT_SECONDS = 0.2
@@ -26,7 +27,8 @@ def collect(section):
     """The data of ``Cpu`` in the snapshot; shares are of the time since ``sample``.
 
     ``unexplained_percent`` is the part of the whole machine's CPU time that no surviving process used, in
-    excess of interrupts and steal: many short-lived processes, as a rule.
+    excess of interrupts and steal: many short-lived processes, as a rule. It is not told where the kernel has
+    ``hidden_tasks``, those of other containers, as these counters are of all.
     """
     host = section.host
     at, stat, throttling = sample(host)
@@ -40,9 +42,18 @@ def collect(section):
         facts["interval_seconds"] = round(at - begun, 3)
         facts.update(_rates(earlier, stat, at - begun))
         facts["throttled_percent"] = _share(throttled, throttling)
+    facts["hidden_tasks"] = _hidden(section.table, facts.pop("tasks", None))
     if section.table.earlier:
         facts.update(_processes(section, facts.get("percent"), len(stat["cores"])))
+    if facts["hidden_tasks"]:
+        facts["unexplained_percent"] = None
     return facts
+
+
+def _hidden(table, tasks):
+    """Tasks of the kernel that are not seen from here; None where they may only have come or gone."""
+    hidden = (tasks or 0) - sum([row.threads for row in table.rows.values()])
+    return hidden if table.rows and hidden > HIDDEN and hidden > HIDDEN_SHARE * tasks else None
 
 
 def parse_cpu_stat(text):
@@ -67,9 +78,10 @@ def parse_cpu_stat(text):
 
 
 def parse_loadavg(text):
-    """The three load averages of ``/proc/loadavg``."""
+    """The three load averages of ``/proc/loadavg``, and how many tasks the kernel has, in all namespaces."""
     words = text.split()
-    return {"load1": float(words[0]), "load5": float(words[1]), "load15": float(words[2])}
+    loads = {"load1": float(words[0]), "load5": float(words[1]), "load15": float(words[2])}
+    return dict(loads, tasks=int(words[3].partition("/")[2]))
 
 
 def percent(earlier, later):

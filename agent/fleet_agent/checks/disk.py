@@ -31,14 +31,15 @@ def collect(section):
     host = section.host
     second = sample(host) if host.live else {"drives": _drive_counters(host)}
     mounts = section.fact("volumes", mount_table.read, host) or []
-    volumes = section.cut("volumes", mount_table.volumes(mounts), VOLUMES)
+    volumes = mount_table.volumes(mounts)
     answers = mount_table.ask(volumes, ANSWER_SECONDS) if host.live else {}
     if not host.live:
         section.note("space", "absent: only the running machine tells")
     fstab = section.fact("fstab", _fstab, host) or {}
     facts = [_volume(section, mount, answers.get(mount.point), fstab) for mount in volumes]
+    facts = _most_telling(section, [fact for fact in facts if fact.get("size_bytes") != 0])
     data = {
-        "volumes": [fact for fact in facts if fact.get("size_bytes") != 0],
+        "volumes": facts,
         "swaps": section.fact("swaps", _swaps, host),
         "raids": section.fact("raids", _raids, host),
         "pressure": section.fact("pressure", _pressure, host),
@@ -47,6 +48,21 @@ def collect(section):
     }
     data.update(_over_interval(section, volumes, second))
     return {name: value for name, value in data.items() if value is not None}
+
+
+def _most_telling(section, facts):
+    """Of very many volumes those that hang, are broken or are fullest, in their order again."""
+    if len(facts) > VOLUMES:
+        facts.sort(
+            key=lambda fact: (
+                not fact.get("hung"),
+                not fact.get("emergency_read_only"),
+                fact["read_only"],  # images are full by nature
+                -max(fact.get("used_percent", 0), fact.get("inodes_used_percent", 0)),
+            )
+        )
+        facts = sorted(section.cut("volumes", facts, VOLUMES), key=lambda fact: fact["mount"])
+    return facts
 
 
 def _volume(section, mount, answer, fstab):

@@ -1,6 +1,6 @@
 """Step 3: too many processes, or the wanted one dead."""
 
-from fleet_agent import cgroups
+from fleet_agent import cgroups, inotify
 from fleet_agent.table import TICKS_PER_SECOND
 
 TOP = 10
@@ -32,10 +32,12 @@ def collect(section):
         "threads_max": section.fact("threads_max", host.read_int, "/proc/sys/kernel/threads-max"),
         "zombies": _zombies(section),
         "blocked": _blocked(section),
+        "stopped": _stopped(section),
         "top_open_files": _top_open_files(section, files),
         "top_threads": _top_threads(section),
         "groups": _groups(section, files),
         "limits": section.fact("limits", _limits, section, owners),
+        "inotify": section.fact("inotify", inotify.used, section),
     }
     facts.update(section.fact("open_files", _system_files, host) or {})
     if section.request["processes"]:
@@ -142,6 +144,12 @@ def _blocked(section):
             pass
         facts.append(fact)
     return facts
+
+
+def _stopped(section):
+    """Processes that a signal has stopped (SIGSTOP), or a terminal (Ctrl-Z)."""
+    pids = [pid for pid, row in sorted(section.table.rows.items()) if row.state == "T"]
+    return [section.table.who(pid) for pid in section.cut("stopped", pids, TOP)]
 
 
 def _top_open_files(section, files):

@@ -181,11 +181,13 @@ def rebooted(case: Case) -> Iterator[Link]:
 
 
 def no_descriptors(case: Case) -> Iterator[Link]:
-    """A service that ended with "too many open files", and the process or system that has them open."""
+    """A service that ended with "too many open files" or without inotify, and who has all there is."""
     for unit in case.of(*DOWN):
         if TOO_MANY_FILES.search(words_of(unit)):
             yield from every(case.of("processes.open_files_system"), [unit])
             yield from shared(case.of("processes.open_files"), [unit], "unit")
+        if "inotify" in words_of(unit):
+            yield from every(case.of("processes.inotify"), [unit])
 
 
 LINKS = (

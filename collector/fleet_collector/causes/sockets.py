@@ -24,6 +24,7 @@ def stuck(case: Case) -> Iterator[Link]:
     unread = case.of("connections.undrained")
     leaks = case.of("connections.close_wait")
     yield from shared(case.of("processes.open_files", "cpu.application"), queues, "pid")
+    yield from shared(case.of("processes.stopped"), (*queues, *unread, *leaks), "pid")
     yield from shared(queues, unread, "pid")
     yield from shared(unread, leaks, "pid")
     for tasks in case.of("processes.blocked"):

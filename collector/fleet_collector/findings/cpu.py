@@ -109,7 +109,7 @@ def busy(subject: Subject) -> Iterator[Finding]:
         "cpu.busy",
         "warning",
         first.name if first and first.machine_percent >= LEADING_PERCENT else "cpu",
-        f"The CPU is {percent(cpu.percent.busy)} busy{_whose(cpu, ', most of it')}",
+        f"The CPU is {percent(cpu.percent.busy)} busy{_whose(cpu, ', most of it')}{_unseen(cpu)}",
         then="ps -eo pid,user,nice,pcpu,etime,args --sort=-pcpu | head -15",
         busy_percent=cpu.percent.busy,
         nice_percent=cpu.percent.nice,
@@ -141,6 +141,8 @@ def load(subject: Subject) -> Iterator[Finding]:
     pressure = (cpu.pressure.some_avg60 if cpu.pressure else None) or 0.0
     over = waits and cpu.blocked == 0 and pressure < 50
     batch = share is not None and share.nice >= 50
+    if _unseen(cpu):
+        severity = "warning"
     yield found(
         "cpu.load",
         "ok" if over or batch else severity,
@@ -162,7 +164,7 @@ def load(subject: Subject) -> Iterator[Finding]:
 def _of_load(cpu: Cpu, idle: float) -> str:
     """What the tasks that make the load do at this moment."""
     if idle < 50:
-        return _whose(cpu, ", busy with")
+        return _whose(cpu, ", busy with") + _unseen(cpu)
     if cpu.blocked:
         return f" while the CPU is {percent(idle)} idle: tasks wait ({cpu.blocked} blocked)"
     return f", though the CPU is {percent(idle)} idle now"
@@ -258,7 +260,7 @@ def throttled(subject: Subject) -> Iterator[Finding]:
 def short_lived(subject: Subject) -> Iterator[Finding]:
     """CPU time that no surviving process explains, with many forks: short processes, and who starts them."""
     cpu, limits = facts(subject.snapshot.cpu), subject.thresholds
-    if cpu is None or (cpu.unexplained_percent or 0.0) < limits.cpu_unexplained_percent:
+    if cpu is None or _of_nobody_left(cpu) < limits.cpu_unexplained_percent:
         return
     if (cpu.forks_per_second or 0) < limits.cpu_forks_per_second or (cpu.load1 or 0) < cores_of(cpu):
         return
@@ -271,10 +273,17 @@ def short_lived(subject: Subject) -> Iterator[Finding]:
         + (_of_children(parent, cpu) if parent else ""),
         then="ps -eo pid,ppid,etimes,args --sort=etimes | head -30",
         forks_per_second=cpu.forks_per_second,
-        unexplained_percent=cpu.unexplained_percent,
+        unexplained_percent=round(_of_nobody_left(cpu), 1),
         busy_percent=cpu.percent.busy if cpu.percent else None,
         **(who_evidence(parent) if parent else {}),
     )
+
+
+def _of_nobody_left(cpu: Cpu) -> float:
+    """What processes used of the machine that are gone; beside other containers, of known parents."""
+    if cpu.unexplained_percent is not None:
+        return cpu.unexplained_percent
+    return sum(parent.children_core_percent for parent in cpu.parents or ()) / (cpu.cores or 1)
 
 
 def _parent(cpu: Cpu) -> CpuParent | None:
@@ -296,6 +305,13 @@ def _of_children(parent: CpuParent, cpu: Cpu) -> str:
 def cores_of(cpu: Cpu) -> float:
     """The cores this host may use; one if unknown."""
     return max(cpu.usable_cores or cpu.cores or 1, 0.1)
+
+
+def _unseen(cpu: Cpu) -> str:
+    """That the work is not this host's: others share its kernel, and of what is seen little is at work."""
+    seen = sum(process.machine_percent for process in cpu.top or ())
+    busy = cpu.percent.busy if cpu.percent else 0.0
+    return ", by what cannot be seen from here" if cpu.hidden_tasks and seen < busy / 2 else ""
 
 
 def _whose(cpu: Cpu, mostly: str) -> str:

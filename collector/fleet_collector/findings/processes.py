@@ -221,6 +221,25 @@ def blocked(subject: Subject) -> Iterator[Finding]:
         )
 
 
+def stopped(subject: Subject) -> Iterator[Finding]:
+    """A service that a signal has stopped: it is there and does nothing. Jobs of shells are often so."""
+    processes, ports = facts(subject.snapshot.processes), facts(subject.snapshot.ports)
+    listening = {one.pid: one for one in (ports.listeners if ports else None) or ()}
+    for process in (processes.stopped if processes else None) or ():
+        listener = listening.get(process.pid)
+        is_service = (process.unit or "").endswith(".service") or process.name in subject.expected.processes
+        yield found(
+            "processes.stopped",
+            "warning" if listener or is_service else "ok",
+            process.name,
+            f"{who(process)} was stopped by a signal"
+            + (f" and holds {listener.protocol[:3]}/{listener.port}" if listener else ""),
+            then=f"ps -o pid,ppid,stat,lstart,args -p {process.pid}",
+            port=listener.port if listener else None,
+            **who_evidence(process),
+        )
+
+
 def _drives_idle(subject: Subject) -> bool:
     disk = facts(subject.snapshot.disk)
     if disk is None or disk.drives is None:
@@ -252,6 +271,29 @@ def open_files(subject: Subject) -> Iterator[Finding]:
                 **who_evidence(process),
             )
     yield from _open_files_of_all(processes, low, high)
+
+
+def watching(subject: Subject) -> Iterator[Finding]:
+    """A user near a limit of inotify: what wants to watch next fails, with words about space or files."""
+    processes, limits = facts(subject.snapshot.processes), subject.thresholds
+    for one in (processes.inotify if processes else None) or ():
+        if not one.limit:
+            continue
+        share = 100 * one.used / one.limit
+        low, high = limits.processes_open_files_percent, limits.processes_open_files_critical_percent
+        if (severity := level(share, low, high)) != "ok":
+            yield found(
+                "processes.inotify",
+                severity,
+                one.name,
+                f"{number(one.used)} of {number(one.limit)} inotify {one.kind} of {one.user} are in use;"
+                f" {who(one)} has {number(one.most)}",
+                then=f"sysctl fs.inotify; ls -l /proc/{one.pid}/fd | grep -c inotify",
+                kind=one.kind,
+                used=one.used,
+                limit=one.limit,
+                **who_evidence(one),
+            )
 
 
 def _open_files_of_all(processes: Processes, low: float, high: float) -> Iterator[Finding]:
@@ -301,5 +343,7 @@ RULES = (
     many_threads,
     zombies,
     blocked,
+    stopped,
     open_files,
+    watching,
 )

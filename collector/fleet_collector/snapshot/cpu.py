@@ -59,6 +59,7 @@ class Cpu(Fact, frozen=True, kw_only=True):
     load15: Number | None = None
     runnable: Count | None = None
     blocked: Count | None = None
+    hidden_tasks: Count | None = None  # tasks of other containers on the same kernel
     context_switches_per_second: Number | None = None
     forks_per_second: Number | None = None
     pressure: Pressure | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import field
 
 from fleet_collector.snapshot.fact import Bytes, Count, Fact, Number, Process, Text
@@ -68,6 +70,15 @@ class TaskLimit(Fact, frozen=True, kw_only=True):
     limit: Count
 
 
+class Inotify(Process, frozen=True, kw_only=True):
+    """What one user has of a limit of inotify(7); the process is the one that has ``most`` of it."""
+
+    kind: Literal["instances", "watches"]
+    used: Count
+    limit: Count
+    most: Count
+
+
 class Processes(Fact, frozen=True, kw_only=True):
     """Too many, or the wanted one dead."""
 
@@ -81,8 +92,10 @@ class Processes(Fact, frozen=True, kw_only=True):
     open_files_max: Count | None = None
     zombies: list[Zombies] | None = None
     blocked: list[BlockedTask] | None = None
+    stopped: list[Process] | None = None  # by SIGSTOP, or Ctrl-Z at a terminal
     top_open_files: list[FdProcess] | None = None
     top_threads: list[ThreadProcess] | None = None
     groups: list[ProcessGroup] | None = None  # by name, the largest ones
     wanted: list[WantedProcess] | None = None
     limits: list[TaskLimit] | None = None
+    inotify: list[Inotify] | None = None  # limits that are used by a good part

@@ -17,6 +17,7 @@ from fleet_collector.snapshot.memory import MemoryProcess, OomKill
 from fleet_collector.snapshot.processes import (
     BlockedTask,
     FdProcess,
+    Inotify,
     ProcessGroup,
     TaskLimit,
     ThreadProcess,
@@ -25,7 +26,7 @@ from fleet_collector.snapshot.processes import (
 )
 from fleet_collector.snapshot.services import Services, Unit
 from tests.collector import hosts
-from tests.collector.hosts import DAY, NOW, but, only, rules, subject
+from tests.collector.hosts import DAY, NOW, alarms, but, only, rules, subject
 
 
 def hog(**changes: Any) -> CpuProcess:
@@ -138,6 +139,44 @@ def test_a_storm_of_short_processes_names_their_parent(
     finding = only(subject(cpu=but(hosts.CPU, **storm)))
     assert (finding.rule, finding.subject) == ("cpu.short_lived", subject_of)
     assert finding.message.endswith(words)
+
+
+def test_beside_other_containers_only_known_parents_are_blamed() -> None:
+    shared = but(hosts.CPU, unexplained_percent=None, forks_per_second=300.0, load1=5.0, hidden_tasks=400)
+    assert rules(subject(cpu=shared)) == {}
+    parent = CpuParent(pid=9, name="cron", children_core_percent=140.0, children_born=1)
+    finding = only(subject(cpu=but(shared, parents=[parent])))
+    assert (finding.rule, finding.subject) == ("cpu.short_lived", "cron")
+
+
+def test_load_of_others_on_the_same_kernel_is_told_as_such() -> None:
+    full = percent(busy=100.0, idle=0.0)
+    facts = but(hosts.CPU, load1=40.0, load5=40.0, percent=full, hidden_tasks=400)
+    found = [(one.rule, one.severity, one.message) for one in alarms(subject(cpu=facts))]
+    assert found == [
+        ("cpu.busy", "warning", "The CPU is 100 % busy, by what cannot be seen from here"),
+        ("cpu.load", "warning", "Load 40 over 5 min on 4 cores, by what cannot be seen from here"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("process", "found"),
+    [
+        (Process(pid=900, name="nginx"), True),  # it listens
+        (Process(pid=7, name="shop", unit="shop.service"), True),
+        (Process(pid=7, name="vim", unit="session-3.scope"), False),
+    ],
+)
+def test_a_stopped_process(process: Process, found: bool) -> None:
+    facts = but(hosts.PROCESSES, stopped=[process])
+    assert rules(subject(processes=facts)) == ({"processes.stopped": "warning"} if found else {})
+
+
+@pytest.mark.parametrize(("used", "severity"), [(102, None), (103, "warning"), (116, "critical")])
+def test_inotify_used_up(used: int, severity: str | None) -> None:
+    one = Inotify(pid=7, name="code", user="ann", kind="instances", used=used, limit=128, most=90)
+    found = rules(subject(processes=but(hosts.PROCESSES, inotify=[one])))
+    assert found == ({"processes.inotify": severity} if severity else {})
 
 
 def test_a_busy_cpu_names_who_leads() -> None:
