@@ -101,10 +101,14 @@ def _ranked(groups: dict[Symptom, list[Symptom]]) -> list[Cause]:
     for root in groups:
         folded[_key(root)].append(root)
     causes = [_cause(roots, [e for root in roots for e in groups[root]]) for roots in folded.values()]
-    causes.sort(
-        key=lambda cause: (-ORDER[cause.severity], -len(cause.explains), -len(cause.hosts), cause.hosts)
-    )
+    causes.sort(key=_weight)
     return [msgspec.structs.replace(cause, rank=rank) for rank, cause in enumerate(causes, 1)]
+
+
+def _weight(cause: Cause) -> tuple[int, bool, int, int, list[str]]:
+    """The severest first; of these last what others do on the same kernel; then by what it explains."""
+    unseen = bool(cause.evidence.get("unseen"))
+    return -ORDER[cause.severity], unseen, -len(cause.explains), -len(cause.hosts), cause.hosts
 
 
 def _key(root: Symptom) -> tuple[str, str]:

@@ -117,6 +117,7 @@ def busy(subject: Subject) -> Iterator[Finding]:
         cores=cpu.cores,
         pressure_some_avg60=pressure,
         names=[process.name for process in (cpu.top or ())[:3]],
+        unseen=bool(_unseen(cpu)) or None,
     )
 
 
@@ -158,6 +159,7 @@ def load(subject: Subject) -> Iterator[Finding]:
         blocked=cpu.blocked,
         waiting=waits,
         names=[process.name for process in (cpu.top or ())[:3]],
+        unseen=bool(_unseen(cpu)) or None,
     )
 
 

@@ -56,6 +56,15 @@ def test_a_storm_of_short_processes_is_why_the_machine_is_busy() -> None:
     assert tree(causes(cpu=storm)) == [("cpu.short_lived", {"cpu.busy", "cpu.load"})]
 
 
+def test_what_others_do_on_the_same_kernel_comes_last() -> None:
+    full = but(hosts.PERCENT, busy=100.0, idle=0.0)
+    shared = but(hosts.CPU, percent=full, load1=30.0, load5=30.0, hidden_tasks=400)
+    assert [rule for rule, _ in tree(causes(cpu=shared, services=failed()))] == [
+        "services.failed",
+        "cpu.busy",
+    ]
+
+
 JAVA = Process(pid=812, name="java", unit="shop.service")
 FULL = but(hosts.ROOT, used_percent=100.0, available_bytes=0)
 GROWING = LogFile(
