@@ -21,6 +21,7 @@ TAKEN = re.compile(
 )
 PORT = re.compile(r"(?:[:\s=]|-p)(\d{1,5})\b")
 TOO_MANY_FILES = re.compile(r"too many open files|EMFILE|ENFILE", re.IGNORECASE)
+CLOCK_KEEPERS = ("chrony", "chronyd", "ntp", "ntpd", "ntpsec", "openntpd", "systemd-timesyncd", "ptp4l")
 KILL_SECONDS = 120.0
 RECOVERY_SECONDS = 600.0  # restarts with growing pauses are over by then
 CLOCK_SECONDS = 5.0  # the kernel's log and systemd tell time each in their own way
@@ -190,6 +191,14 @@ def no_descriptors(case: Case) -> Iterator[Link]:
             yield from every(case.of("processes.inotify"), [unit])
 
 
+def clockless(case: Case) -> Iterator[Link]:
+    """What keeps the clock is down, so that it is not kept any more, and goes wrong."""
+    adrift = case.of("identity.unsynchronised")
+    keepers = [unit for unit in case.of(*DOWN) if bare(str(unit.get("unit"))) in CLOCK_KEEPERS]
+    yield from every(keepers, adrift)
+    yield from every(adrift or keepers, case.of("identity.clock"))
+
+
 LINKS = (
     out_of_memory,
     crowded_out,
@@ -198,4 +207,5 @@ LINKS = (
     deaf,
     rebooted,
     no_descriptors,
+    clockless,
 )

@@ -31,6 +31,7 @@ MESSAGES: dict[str, tuple[Severity, str]] = {
     "throttled": ("ok", "a CPU slowed down for its heat"),
 }
 PASSING_DEVICE = re.compile(r"\b(loop\d+|nbd\d+|zram\d+|sr\d+)\b")
+SETTLED_SECONDS = 3600.0  # after a boot the clock is set within minutes
 TOLD_ELSEWHERE = ("oom_kill",)
 
 
@@ -83,6 +84,24 @@ def clock(subject: Subject) -> Iterator[Finding]:
     )
 
 
+def unsynchronised(subject: Subject) -> Iterator[Finding]:
+    """The clock was kept at the last scan and is not now; the kernel waits for hours before it says so."""
+    identity, previous = facts(subject.snapshot.identity), subject.past.previous
+    if identity is None or previous is None or (identity.uptime_seconds or 0.0) < SETTLED_SECONDS:
+        return
+    if previous.clock_synchronised and identity.clock_synchronised is False:
+        error = identity.clock_error_seconds
+        yield found(
+            "identity.unsynchronised",
+            "warning",
+            "clock",
+            "The clock is not synchronised any more, as it was at the last scan"
+            + (f"; it may be {duration(error)} off" if error else ""),
+            then="timedatectl; chronyc -n sources; systemctl list-units --all --no-pager | grep -iE 'chrony|ntp|timesync'",
+            error_seconds=error,
+        )
+
+
 def kernel_messages(subject: Subject) -> Iterator[Finding]:
     """Known trouble in the kernel's log since the last scan; of each kind one finding."""
     identity = facts(subject.snapshot.identity)
@@ -118,4 +137,4 @@ def _left_device(subject: Subject, text: str) -> bool:
     return all((volume.device or "").rpartition("/")[2] != device[1] for volume in disk.volumes)
 
 
-RULES = (rebooted, clock, kernel_messages)
+RULES = (rebooted, clock, unsynchronised, kernel_messages)

@@ -28,6 +28,7 @@ class Glimpse(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     taken_at: float
     boot_id: str | None = None
+    clock_synchronised: bool | None = None
     units: dict[str, int] | None = None
     listeners: dict[str, str] | None = None
     listener_units: dict[str, str] = field(default_factory=dict)
@@ -104,6 +105,7 @@ def glimpse(taken_at: float, snapshot: Snapshot) -> Glimpse:
     return Glimpse(
         taken_at=taken_at,
         boot_id=identity.boot_id if identity else None,
+        clock_synchronised=identity.clock_synchronised if identity else None,
         units=_units(snapshot),
         listeners=listeners,
         listener_units=listener_units,

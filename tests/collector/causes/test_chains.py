@@ -56,6 +56,12 @@ def test_a_storm_of_short_processes_is_why_the_machine_is_busy() -> None:
     assert tree(causes(cpu=storm)) == [("cpu.short_lived", {"cpu.busy", "cpu.load"})]
 
 
+def test_a_dead_time_service_is_why_the_clock_is_not_kept() -> None:
+    identity = but(hosts.IDENTITY, clock_synchronised=False)
+    found = judged(past=hosts.nights(1), identity=identity, services=failed("chrony.service"))
+    assert tree(why([found]).causes) == [("services.failed", {"identity.unsynchronised"})]
+
+
 def test_what_others_do_on_the_same_kernel_comes_last() -> None:
     full = but(hosts.PERCENT, busy=100.0, idle=0.0)
     shared = but(hosts.CPU, percent=full, load1=30.0, load5=30.0, hidden_tasks=400)

@@ -492,6 +492,22 @@ def test_the_clock(offset: float | None, severity: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "now", "up_seconds", "found"),
+    [
+        (True, False, DAY, True),
+        (False, False, DAY, False),
+        (True, None, DAY, False),
+        (True, False, 60, False),
+    ],
+)
+def test_a_clock_that_is_kept_no_more(before: bool, now: bool | None, up_seconds: float, found: bool) -> None:
+    past = hosts.nights(1, identity=but(hosts.IDENTITY, clock_synchronised=before))
+    facts = but(hosts.IDENTITY, clock_synchronised=now, uptime_seconds=up_seconds, clock_error_seconds=16.0)
+    expected = {"identity.unsynchronised": "warning"} if found else {}
+    assert rules(subject(identity=facts, past=past)) == expected
+
+
+@pytest.mark.parametrize(
     ("kind", "age", "expected"),
     [
         ("hung_task", 60, {"identity.kernel_message": "warning"}),
