@@ -133,6 +133,8 @@ class Table(object):
             for pid, row in sorted(self.rows.items()):
                 if not row.kernel and row.state != "Z":
                     self._collect_sockets(pid)
+            if self.rows and 1 not in self.rows:  # hidepid hides the processes of others
+                self.denied += 1
         return self._sockets
 
     def user(self, uid):

@@ -177,3 +177,10 @@ def test_a_stopped_process(machine: Path) -> None:
     (machine / "proc/70").mkdir()
     (machine / "proc/70/stat").write_bytes(stat(70, b"frozen").replace(b") S ", b") T "))
     assert [one.name for one in data(checked(ask(machine)).processes).stopped or []] == ["frozen"]
+
+
+def test_sockets_of_hidden_processes_are_denied_and_not_nobodys(machine: Path) -> None:
+    (machine / "proc/1/stat").unlink()  # as with hidepid
+    ports = checked(ask(machine)).ports
+    assert ports is not None
+    assert ports.notes["owners"] == "denied: the processes of 1 sockets"

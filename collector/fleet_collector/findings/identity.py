@@ -97,7 +97,7 @@ def unsynchronised(subject: Subject) -> Iterator[Finding]:
             "clock",
             "The clock is not synchronised any more, as it was at the last scan"
             + (f"; it may be {duration(error)} off" if error else ""),
-            then="timedatectl; chronyc -n sources; systemctl list-units --no-pager | grep -iE 'chron|ntp|timesync'",
+            then="timedatectl; chronyc -n sources; systemctl list-units | grep -iE 'chron|ntp|timesync'",
             error_seconds=error,
         )
 
