@@ -28,6 +28,13 @@ class OpenFiles(object):
         self._answering = {mount.device for mount in mounts if mount.point not in avoid}
         self._namespaces = {self._namespace("self"): sorted(avoid)}
 
+    @property
+    def denial(self):
+        """A note on what could not be looked at, or None."""
+        if self.denied:
+            return "denied: the files of %d processes" % self.denied
+        return "denied: hidepid hides the processes of others" if self.table.hides_others else None
+
     def held(self):
         """(pid, descriptor, link target) of every file on a disk that may be looked at safely."""
         self.denied = self.skipped = 0

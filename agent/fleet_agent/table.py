@@ -126,6 +126,11 @@ class Table(object):
             self._files[pid] = self._read_files("/proc/%d/fd" % pid)
         return self._files[pid]
 
+    @property
+    def hides_others(self):
+        """Whether /proc is mounted with hidepid: then not even the first process is there."""
+        return bool(self.rows) and 1 not in self.rows
+
     def sockets(self):
         """Who holds which socket: {inode: [pid, ...]} over all processes whose files may be read."""
         if self._sockets is None:
@@ -133,8 +138,7 @@ class Table(object):
             for pid, row in sorted(self.rows.items()):
                 if not row.kernel and row.state != "Z":
                     self._collect_sockets(pid)
-            if self.rows and 1 not in self.rows:  # hidepid hides the processes of others
-                self.denied += 1
+            self.denied += self.hides_others
         return self._sockets
 
     def user(self, uid):

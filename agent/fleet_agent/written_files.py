@@ -60,8 +60,8 @@ def written(section, mounts):
             section.note("writers", "cut after %g s" % SECONDS)
             break
         _find_writers(files, file)
-    if files.denied:
-        section.note("writers", "denied: the files of %d processes" % files.denied)
+    if files.denial:
+        section.note("writers", files.denial)
     if files.skipped:
         section.note("skipped", "%d open files lie on mounts that may hang" % files.skipped)
     return {key: file for key, file in found.items() if file.holders}, files

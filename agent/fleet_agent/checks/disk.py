@@ -170,8 +170,8 @@ def _deleted(section, mounts):
         size = status.st_blocks * BLOCK_BYTES
         if status.st_nlink == 0 and size >= MEBIBYTE:
             found.setdefault((status.st_dev, status.st_ino), (size, target[: -len(DELETED)], pid))
-    if files.denied:
-        section.note("deleted", "denied: the files of %d processes" % files.denied)
+    if files.denial:
+        section.note("deleted", files.denial)
     rows = sorted(
         ((size, path, pid, device) for (device, _), (size, path, pid) in found.items()), reverse=True
     )

@@ -19,7 +19,7 @@ def collect(section):
     rows = section.table.rows
     if not rows:
         raise FileNotFoundError(2, "no processes below /proc")
-    if 1 not in rows:
+    if section.table.hides_others:
         section.note("total", "denied: hidepid hides the processes of others")
     files = _open_files(section)
     owners = _owners(section)
