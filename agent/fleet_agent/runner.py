@@ -156,18 +156,18 @@ def work(request, steps, commands, tell):
     checks = {
         step: _load(step, request) for step in steps
     }  # compiled before the interval, not measured by it
-    begun = time.monotonic()
     table.read()
     firsts = {}
     for step in steps:
         tell("begin", step, limit)
         firsts[step] = _sample(checks[step], host)
+    sampled = time.monotonic()
     early = [step for step in steps if step in MEANWHILE]
     for step in early:
         tell("begin", step, limit)
         tell("done", step, _collect(checks[step], Section(host, request, table)))
     tell("begin", "-", str(request["interval_seconds"] + request["section_seconds"]))
-    time.sleep(max(0.0, begun + request["interval_seconds"] - time.monotonic()))
+    time.sleep(max(0.0, sampled + request["interval_seconds"] - time.monotonic()))
     table.read()
     for step in [step for step in steps if step not in early]:
         tell("begin", step, limit)
