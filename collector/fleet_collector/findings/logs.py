@@ -254,11 +254,11 @@ def journal(subject: Subject) -> Iterator[Finding]:
     """The journal beyond what journald allows itself: 10 % of its volume, 4 GiB (journald.conf(5))."""
     logs, disk = facts(subject.snapshot.logs), facts(subject.snapshot.disk)
     used = logs.journal.used_bytes if logs and logs.journal else None
-    if logs is None or logs.journal is None or used is None or used < 1024**3:
+    if logs is None or logs.journal is None or not used:
         return
     volume = _volume_of("/var/log/journal", (disk.volumes if disk else None) or [])
-    share = 100 * used / volume.size_bytes if volume and volume.size_bytes else None
-    if used < 5 * 1024**3 and (share or 0) < 15:
+    share = 100 * used / volume.size_bytes if volume and volume.size_bytes else 0.0
+    if used < 5 * 1024**3 and share < (15 if used >= 1024**3 else 30):
         return
     crowded = volume is None or (volume.used_percent or 0) >= 70
     cap = logs.journal.cap_bytes

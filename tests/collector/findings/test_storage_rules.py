@@ -189,6 +189,14 @@ def test_a_journal_that_crowds_its_volume() -> None:
     assert "The journal holds 16 GiB of the 20 GiB it may" in only(subject(logs=logs, disk=disk)).message
 
 
+@pytest.mark.parametrize(("megabytes", "found"), [(400, True), (250, False)])
+def test_a_journal_that_crowds_a_small_volume(megabytes: int, found: bool) -> None:
+    logs = Logs(files=[], journal=Journal(used_bytes=megabytes * MIB, cap_bytes=GIB))
+    small = Volume(mount="/var/log", size_bytes=GIB, used_percent=80.0, available_bytes=20 * GIB)
+    facts = but(hosts.DISK, volumes=[hosts.ROOT, small])
+    assert rules(subject(logs=logs, disk=facts)) == ({"logs.journal": "warning"} if found else {})
+
+
 def test_growth_is_taken_since_the_last_scan() -> None:
     now = log(growth_bytes_per_second=9 * MB_S)
     before = hosts.nights(1, logs=log(size_bytes=2 * GIB))
