@@ -22,11 +22,11 @@ CANDIDATES = (
 )
 """Interpreters tried on a host, in this order."""
 
-FLAGS = "-I -S -B -X no_debug_ranges"
-"""No site, nothing of the user's, nothing written, and compiled without the columns of every operation."""
+FLAGS = "-I -S -B"
+"""Nothing of the user's environment, no site-packages, nothing written."""
 
 BOOTSTRAP = (
-    "import sys;sys.version_info<(3,6)and sys.exit(91);import gc,zlib;gc.disable();d=zlib.decompressobj();"
+    "import sys;sys.version_info<(3,6)and sys.exit(91);import zlib;d=zlib.decompressobj();"
     "b=sys.stdin.buffer.read()or sys.exit(93);exec(d.decompress(b)+d.unused_data);"
     "import posix;posix._exit(92)"
 )
