@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import mmap
 import os
@@ -212,6 +213,16 @@ def test_a_process_that_writes_is_named_to_root(section: MakeSection, tmp_path: 
         assert (writers, current.notes["writers"]) == (None, "denied")
     else:
         assert os.getpid() in [writer.pid for writer in writers or []]
+
+
+def test_a_volume_below_a_directory_of_others_is_denied(section: MakeSection) -> None:
+    mount = mounts.holding(mounts.read(Host()), "/")
+    current = section()
+    assert "size_bytes" not in disk._volume(current, mount, errno.EACCES, {})
+    assert "size_bytes" not in disk._volume(current, mount, errno.EIO, {})
+    assert current.notes.pop("volumes /").startswith("error: OSError")
+    disk._volume(current, mount, errno.EACCES, {})
+    assert current.notes == {"volumes /": "denied"}
 
 
 def test_a_recorded_tree_tells_mounts_but_not_how_full_they_are(section: MakeSection, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from fleet_agent import mounts as mount_table
 from fleet_agent.drives import device_name, drives, parse_diskstats, parse_mdstat
 from fleet_agent.open_files import DELETED, OpenFiles
 from fleet_agent.pressure import parse_pressure
+from fleet_agent.section import reason
 
 ANSWER_SECONDS = 1.0  # what a mount gets to say how full it is
 WALK_SECONDS = 1.5
@@ -81,7 +82,7 @@ def _volume(section, mount, answer, fstab):
     if isinstance(answer, list):
         fact.update(space({name: answer[place] for place, name in enumerate(STATVFS)}))
     elif answer is not None:
-        section.note("volumes " + mount.point, "error: " + os.strerror(answer))
+        section.note("volumes " + mount.point, reason(OSError(answer, os.strerror(answer))))
     elif section.host.live:
         fact["hung"] = True
         section.note("volumes " + mount.point, "timeout: statvfs did not answer in %g s" % ANSWER_SECONDS)
