@@ -14,12 +14,14 @@ from fleet_collector.findings.past import facts
 from fleet_collector.findings.subject import Subject
 from fleet_collector.findings.words import listed, several, short, who, who_evidence
 from fleet_collector.snapshot.cpu import Cpu, CpuParent, CpuProcess
-from fleet_collector.wording import number, percent
+from fleet_collector.wording import duration, number, percent
 
 BATCH_NICE = 10
 LEADING_PERCENT = 25.0  # who uses this much of a busy machine is told as its subject
 YOUNG_SECONDS = 1.5  # born after the first sample: a burst by definition
 MANY_BORN = 10  # children of one process, all from within the interval
+FULL_PERCENT = 90.0  # of one core, by one thread
+FULL_SECONDS = 600.0  # so long a core must be full (Netdata's window for a busy machine)
 TOLERANCE_PERCENT = 6.0  # one thread on two cores can reach 50 % of the machine only in theory
 
 
@@ -92,6 +94,34 @@ def _application(processes: list[CpuProcess], cpu: Cpu, kind: str) -> Finding:
         threads=[f"{thread.name} {thread.core_percent:.0f} %" for thread in cpu.hot_threads or ()][:3]
         or None,
     )
+
+
+def one_core(subject: Subject) -> Iterator[Finding]:
+    """A process of one thread that has filled its core for long: half of a core is little, all of it is not.
+
+    It can use no other, so that on a machine of many cores it is slow while the machine looks idle.
+    """
+    cpu = facts(subject.snapshot.cpu)
+    if cpu is None:
+        return
+    enough = subject.thresholds.cpu_application_percent - TOLERANCE_PERCENT
+    for process in cpu.top or ():
+        if process.threads != 1 or (process.nice or 0) >= BATCH_NICE or process.core_percent < FULL_PERCENT:
+            continue
+        age = subject.now - (process.started_at or subject.now)
+        filled = 100 * (process.cpu_seconds or 0.0) >= FULL_PERCENT * age
+        if age >= FULL_SECONDS and filled and process.machine_percent < enough:
+            yield found(
+                "cpu.one_core",
+                "warning",
+                process.name,
+                f"{who(process)} has filled one of {number(cores_of(cpu))} cores for {duration(age)};"
+                " it has one thread and can use no other",
+                then=f"ps -o lstart,time,args -p {process.pid}; ls -l /proc/{process.pid}/fd | head -20",
+                **who_evidence(process),
+                core_percent=process.core_percent,
+                seconds=round(age),
+            )
 
 
 def busy(subject: Subject) -> Iterator[Finding]:
@@ -332,4 +362,4 @@ def culprits(cpu: Cpu) -> str:
     return listed(f"{short(name, 40)} ({percent(share)})" for name, share in ranked if share >= 5)
 
 
-RULES = (application, busy, load, iowait, steal, hot_core, throttled, short_lived)
+RULES = (application, one_core, busy, load, iowait, steal, hot_core, throttled, short_lived)

@@ -74,6 +74,37 @@ def test_one_thread_that_fills_a_core_of_two() -> None:
     assert rules(subject(cpu=facts)) == {"cpu.application": "warning"}
 
 
+def single(minutes: float = 30, share: float = 0.97, **changes: Any) -> CpuProcess:
+    """A process of one thread that fills a core of sixteen."""
+    usual: dict[str, Any] = {"threads": 1, "core_percent": 99.0, "machine_percent": 6.2}
+    usual |= {"started_at": NOW - minutes * 60, "cpu_seconds": share * minutes * 60}
+    return hog(**(usual | changes))
+
+
+@pytest.mark.parametrize(
+    ("process", "found"),
+    [
+        (single(), True),
+        (single(minutes=9), False),
+        (single(share=0.5), False),
+        (single(core_percent=80.0), False),
+        (single(threads=2), False),
+        (single(threads=None), False),
+        (single(nice=19), False),
+        (single(started_at=None), False),
+    ],
+)
+def test_one_thread_that_fills_a_core_of_many(process: CpuProcess, found: bool) -> None:
+    facts = but(hosts.CPU, cores=16, usable_cores=16.0, top=[process])
+    assert rules(subject(cpu=facts)) == ({"cpu.one_core": "warning"} if found else {})
+
+
+def test_how_long_a_core_was_full_is_told() -> None:
+    facts = but(hosts.CPU, cores=16, usable_cores=16.0, top=[single(name="ruby")])
+    message = only(subject(cpu=facts)).message
+    assert message.startswith("ruby (pid 812, unit shop.service) has filled one of 16 cores for 30 min")
+
+
 def test_many_processes_of_one_name_count_together() -> None:
     workers = [hog(pid=n, name="php-fpm", core_percent=80.0, machine_percent=20.0) for n in range(1, 4)]
     finding = only(subject(cpu=but(hosts.CPU, top=workers)))
