@@ -6,10 +6,12 @@ Text that came from a host is made safe for a terminal before it enters a messag
 from __future__ import annotations
 
 import errno
+import os
 from typing import Literal
 
 from msgspec import Struct
 
+from fleet_collector.complaints import advice
 from fleet_collector.errors import FleetError
 from fleet_collector.wording import duration, plain, size
 
@@ -51,8 +53,9 @@ def _error(kind: Kind, stage: Stage, message: str, hint: str, *, passing: bool =
     return HostError(Failure(kind=kind, stage=stage, message=message, hint=hint), passing=passing)
 
 
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."
+def _words(said: str) -> str:
+    """Words of others within a sentence, which has a full stop of its own."""
+    return plain(said.strip().rstrip("."))
 
 
 # ---- the way to the host
@@ -87,14 +90,14 @@ def not_connected(host: str, port: int, error: OSError) -> HostError:
             return _error(
                 "unreachable",
                 "connect",
-                f"This machine could not open a connection to {where}: {error.strerror}.",
+                f"This machine could not open a connection to {where}: {os.strerror(error.errno)}.",
                 "Lower the concurrency, or raise the limit on open files (ulimit -n).",
                 passing=True,
             )
     return _error(
         "unreachable",
         "connect",
-        f"{where} cannot be reached: {plain(error.strerror or str(error))}.",
+        f"{where} cannot be reached: {os.strerror(error.errno) if error.errno else plain(str(error))}.",
         "Is the host up, is there a route to it, does a firewall on the way reject?",
     )
 
@@ -159,7 +162,7 @@ def closed_early(detail: str, stage: Stage) -> HostError:
 
 def proxy_ended(complaint: str, command: str) -> HostError:
     """The operator's own ProxyCommand ended, or let the connection end, before the host said a word."""
-    said = f" It says: {_sentence(plain(complaint))}" if complaint else ""
+    said = f" It says: {_words(complaint)}." if complaint else ""
     return _error(
         "unreachable",
         "connect",
@@ -269,23 +272,46 @@ def bad_key(name: str, reason: str) -> HostError:
 
 def login_refused(user: str, tried: str, detail: str) -> HostError:
     """The server took none of the keys."""
-    said = f" It says: {_sentence(plain(detail))}" if detail else ""
+    said = f" It says: {_words(detail)}." if detail else ""
     return _error(
         "auth",
         "login",
         f"The login as {plain(user)} was refused (tried {tried}).{said}",
-        "Is the public key in the account's authorized_keys, and is the account open? See ssh -v.",
+        advice(detail)
+        or "Is the public key in the account's authorized_keys, and is the account open? See ssh -v.",
+    )
+
+
+def keys_not_enough(user: str) -> HostError:
+    """The server takes no key, or wants something besides."""
+    return _error(
+        "auth",
+        "login",
+        f"The login as {plain(user)} was refused: the host takes no key, or none without a password.",
+        "Let a key do for this account: PubkeyAuthentication and AuthenticationMethods in its sshd_config.",
     )
 
 
 def login_broken(detail: str) -> HostError:
     """The connection ended between key exchange and login."""
-    said = f" ({plain(detail)})" if detail else ""
+    said = f" ({_words(detail)})" if detail else ""
     return _error(
         "auth",
         "login",
         f"The host ended the connection during the login{said}.",
-        "Too many keys offered (MaxAuthTries)? Set IdentityFile and IdentitiesOnly. Else read sshd's log.",
+        advice(detail)
+        or "Too many keys offered (MaxAuthTries)? Set IdentityFile and IdentitiesOnly. Else read sshd's log.",
+    )
+
+
+def broken_off() -> HostError:
+    """The connection ended between the login and the command."""
+    return _error(
+        "unreachable",
+        "start",
+        "The connection broke after the login, before the command started.",
+        "Is the host going down, or the line to it bad? A firewall that cuts connections looks the same.",
+        passing=True,
     )
 
 
@@ -294,7 +320,7 @@ def login_broken(detail: str) -> HostError:
 
 def no_python(detail: str) -> HostError:
     """No interpreter, or none that is fit."""
-    said = f": {plain(detail)}" if detail else ""
+    said = f": {_words(detail)}" if detail else ""
     return _error(
         "no_python",
         "start",
@@ -305,7 +331,7 @@ def no_python(detail: str) -> HostError:
 
 def not_started(detail: str) -> HostError:
     """The login went well and the command did not start."""
-    said = f": {plain(detail)}" if detail else ""
+    said = f": {_words(detail)}" if detail else ""
     return _error(
         "agent",
         "start",
@@ -316,27 +342,25 @@ def not_started(detail: str) -> HostError:
 
 def nothing_said(status: str, detail: str) -> HostError:
     """The command ended and no frame came."""
-    said = f": {plain(detail)}" if detail else " and printed nothing"
+    said = f": {_words(detail)}" if detail else " and printed nothing"
     return _error(
         "agent",
         "start",
         f"The agent did not run: the host's shell ended with {status}{said}.",
-        _HINTS.get(
-            _known(detail), "Is there a forced command, or a login shell that refuses? Try ssh HOST true."
-        ),
+        advice(f"{detail} {status}")
+        or "A forced command, a login shell that refuses, or an rc file that exits, reads standard input or "
+        "starts another shell? Try: echo well | ssh HOST cat",
     )
 
 
 def cut_short(status: str, detail: str) -> HostError:
     """The agent began and did not end."""
-    said = f": {plain(detail)}" if detail else ""
+    said = f": {_words(detail)}" if detail else ""
     return _error(
         "agent",
         "run",
         f"The agent was stopped half-way ({status}){said}.",
-        _HINTS.get(
-            _known(detail), "Killed on the host (out of memory?), or the connection broke; what came is kept."
-        ),
+        advice(detail) or "Killed on the host (out of memory?), or the connection broke; what came is kept.",
     )
 
 
@@ -401,25 +425,3 @@ def through(bastion: str, error: HostError) -> HostError:
     failure = error.failure
     message = f"Through the bastion {plain(bastion)}: {failure.message}"
     return _error(failure.kind, failure.stage, message, failure.hint, passing=error.passing)
-
-
-_HINTS = {
-    "fork": "The account or the host has no process left (ulimit -u, pid_max); end some, or log in as root.",
-    "nologin": "The account's login shell is nologin: use another account, or give it a shell.",
-    "expired": "The account or its password has expired: chage -l USER there.",
-    "memory": "The host or the account's limit (ulimit -v) is out of memory.",
-}
-
-
-def _known(detail: str) -> str:
-    """Recognise the few sentences that shells and PAM print for well-known troubles."""
-    text = detail.lower()
-    for word, signs in (
-        ("fork", ("resource temporarily unavailable", "cannot fork", "can't fork", "fork: retry")),
-        ("nologin", ("not available", "nologin")),
-        ("expired", ("expired", "password change required")),
-        ("memory", ("cannot allocate memory", "memoryerror", "out of memory")),
-    ):
-        if any(sign in text for sign in signs):
-            return word
-    return ""

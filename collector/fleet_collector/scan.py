@@ -191,6 +191,8 @@ def _unanswered(answer: Answer, output: bytes, nonce: str, error: SnapshotError)
     if "ModuleNotFoundError" in answer.complaint or "ImportError" in answer.complaint:
         return failures.no_python(answer.complaint).failure
     if MARK + nonce.encode() in output:
+        if answer.broken or answer.exit_signal or answer.exit_status:
+            return failures.cut_short(answer.ending, answer.complaint).failure
         return failures.unreadable(str(error)).failure
     noise = output[-_NOISE_BYTES:].decode("utf-8", "replace").strip()
     return failures.nothing_said(answer.ending, answer.complaint or noise).failure

@@ -85,9 +85,12 @@ async def run(process: Process, command: str) -> None:
 
 @asynccontextmanager
 async def server(
-    directory: Path, behaviour: Behaviour = shell, *, login: bool = True
+    directory: Path, behaviour: Behaviour = shell, *, login: bool = True, sessions: bool = True
 ) -> AsyncIterator[Server]:
-    """Run a server until the block ends; ``behaviour`` answers each command."""
+    """Run a server until the block ends; ``behaviour`` answers each command.
+
+    Without ``login`` no key will do; without ``sessions`` it hangs up after the login.
+    """
     user_key = asyncssh.generate_private_key("ssh-ed25519")
     host_key = asyncssh.generate_private_key("ssh-ed25519")
     key_file = directory / "id_user"
@@ -95,8 +98,9 @@ async def server(
     known = Server(0, key_file, host_key, directory)
 
     class Door(asyncssh.SSHServer):
-        def connection_made(self, _: asyncssh.SSHServerConnection) -> None:
+        def connection_made(self, connection: asyncssh.SSHServerConnection) -> None:
             known.connections += 1
+            self.connection = connection
 
         def begin_auth(self, username: str) -> bool:
             known.attempts.append(username)
@@ -110,6 +114,8 @@ async def server(
 
         def auth_completed(self) -> None:
             known.logins.append(known.attempts[-1])
+            if not sessions:
+                asyncio.get_running_loop().call_soon(self.connection.close)
 
         def connection_requested(self, *_: object) -> bool:
             return True

@@ -136,6 +136,21 @@ async def killed_half_way(process: Process) -> None:
     process.exit_with_signal("KILL")
 
 
+async def killed_at_the_start(process: Process) -> None:
+    process.stdout.write(start(NONCE))
+    process.exit_with_signal("KILL")
+
+
+async def over_its_limit(process: Process) -> None:
+    process.stderr.write(b"Killed\n")
+    process.exit(137)
+
+
+async def stdin_was_eaten(process: Process) -> None:
+    process.stderr.write(b"zlib.error: Error -3 while decompressing data: incorrect header check\n")
+    process.exit(1)
+
+
 async def cut_half_way(process: Process) -> None:
     process.stdout.write(start(NONCE) + section(NONCE, "identity"))
     await process.stdout.drain()
@@ -200,6 +215,9 @@ BEHAVIOURS: list[tuple[Behaviour, str, str | None, str | None, str]] = [
     (hang, "failed", "timeout", "run", ""),
     (hang_half_way, "partial", "timeout", "run", ""),
     (killed_half_way, "partial", "agent", "run", "signal KILL"),
+    (killed_at_the_start, "failed", "agent", "run", "signal KILL"),
+    (over_its_limit, "failed", "agent", "start", "exit status 137: Killed."),
+    (stdin_was_eaten, "failed", "agent", "start", "zlib.error"),
     (cut_half_way, "partial", "agent", "run", "broke"),
     (nothing, "failed", "agent", "start", "printed nothing"),
     (noise_only, "failed", "agent", "start", r"this menu is all you get \x1b[2J"),
@@ -224,6 +242,14 @@ async def test_what_a_host_does_after_the_login(
     assert (outcome.failure and outcome.failure.stage) == stage, outcome.failure
     assert outcome.failure is None or words in outcome.failure.message
     assert outcome.attempts == 1
+
+
+async def test_a_connection_that_breaks_before_the_command_starts_is_tried_again(tmp_path: Path) -> None:
+    async with server(tmp_path, well, sessions=False) as host:
+        outcome = (await scan([host.target()], host.options()))["127.0.0.1"]
+    assert outcome.failure is not None
+    assert (outcome.failure.kind, outcome.failure.stage) == ("unreachable", "start"), outcome.failure
+    assert outcome.attempts == 2
 
 
 async def test_the_total_limit_ends_a_host_that_outlives_all_others(tmp_path: Path) -> None:

@@ -94,6 +94,19 @@ async def test_the_wrong_key_is_tried_once(host: Sshd, tmp_path: Path) -> None:
     assert outcome.attempts == 1
 
 
+@pytest.mark.parametrize(
+    "wanted", [{"PubkeyAuthentication": "no"}, {"AuthenticationMethods": "publickey,password"}]
+)
+async def test_a_host_that_wants_a_password_is_told_as_such(tmp_path: Path, wanted: dict[str, str]) -> None:
+    with sshd(tmp_path / "host", {**QUICK, "PasswordAuthentication": "yes", **wanted}) as strict:
+        target = Target("127.0.7.34", port=strict.port)
+        (outcome,) = await scan([target], options(strict, tmp_path, target.name))
+    assert outcome.failure is not None
+    assert (outcome.failure.kind, outcome.failure.stage) == ("auth", "login")
+    assert "password" in outcome.failure.message
+    assert outcome.attempts == 1
+
+
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
 async def test_keys_of_other_types_log_in(host: Sshd, tmp_path: Path, kind: str) -> None:
     key = new_key(tmp_path / "other", kind)
@@ -160,6 +173,15 @@ async def test_a_login_shell_that_refuses_is_told_as_such(tmp_path: Path) -> Non
     assert (failure.kind, failure.stage) == ("agent", "start")
     assert "not available" in failure.message
     assert "nologin" in failure.hint
+
+
+@pytest.mark.parametrize("eats", ["read line", "exec sh", "cat >/dev/null"])
+async def test_an_rc_file_that_takes_the_program_for_itself_is_told_as_such(
+    tmp_path: Path, eats: str
+) -> None:
+    failure = await told(tmp_path, f'command="{eats}; sh -c \\"$SSH_ORIGINAL_COMMAND\\""')
+    assert (failure.kind, failure.stage) == ("agent", "start")
+    assert "reads standard input or starts another shell" in failure.hint
 
 
 async def test_a_host_that_cannot_fork_is_told_as_such(tmp_path: Path) -> None:

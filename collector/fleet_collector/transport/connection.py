@@ -101,6 +101,7 @@ class Connection(asyncssh.SSHClientConnection):
     """asyncssh's connection, silent, with its host keys already looked up."""
 
     _beginning = b""
+    takes_keys = True
     proxy: Proxy | None = None
 
     def __init__(
@@ -150,6 +151,11 @@ class Connection(asyncssh.SSHClientConnection):
         """Say the last words before the line is cut."""
         self._flush()
         super()._force_close(exc)
+
+    def try_next_auth(self, *, next_method: bool = False) -> None:
+        """Remember whether keys were among what the server takes."""
+        self.takes_keys = b"publickey" in self._auth_methods
+        super().try_next_auth(next_method=next_method)
 
     def log_sent_packet(self, *args: object, **kwargs: object) -> None:
         """Nobody listens."""

@@ -43,6 +43,8 @@ def _host_key(error: asyncssh.HostKeyNotVerifiable, opening: Opening) -> HostErr
 
 
 def _refused(_: Exception, opening: Opening) -> HostError:
+    if not opening.connection.takes_keys:
+        return failures.keys_not_enough(opening.handshake.route.user)
     count = opening.offered_keys
     none = f"no key: {opening.lacking or 'none could be read'}"
     tried = none if count == 0 else "1 key" if count == 1 else f"{count} keys"

@@ -146,6 +146,8 @@ class Ssh:
             stage: failures.Stage = "run" if answer.started else "start"
             raise failures.too_slow(stage, self.limits.run_seconds, answer.complaint) from None
         except asyncssh.ChannelOpenError as error:
+            if "connection closed" in error.reason:  # asyncssh's own word
+                raise failures.broken_off() from error
             raise failures.not_started(error.reason) from error
         except (OSError, asyncssh.DisconnectError) as error:
             raise failures.not_started(str(error)) from error
