@@ -5,12 +5,11 @@ from __future__ import annotations
 import errno
 import io
 import os
-import signal
 import sys
 
 import typer
 
-from fleet_cli import exits
+from fleet_cli import ending, exits
 from fleet_cli.commands import (
     agent,
     config,
@@ -64,7 +63,7 @@ def run() -> None:
     # NumPy would start a thread a core, at 0.1 s of CPU on two cores, for series that one judges as quickly.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _spell_what_the_terminal_can()
-    _listen_for_signals()
+    ending.listen()
     try:
         code = app(standalone_mode=False) or exits.FINE
         sys.stdout.flush()
@@ -84,17 +83,6 @@ def _spell_what_the_terminal_can() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-
-
-def _listen_for_signals() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as a shell does for what runs behind it
-            signal.signal(number, _told_to_end)
-
-
-def _told_to_end(_number: int, _frame: object) -> None:
-    """End with a word, whatever is going on; a sweep under way has a way of its own."""
-    raise typer.Abort
 
 
 def _reader_has_gone() -> int:

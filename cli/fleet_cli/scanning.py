@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 import typer
 
+from fleet_cli import ending
 from fleet_cli.asking import for_targets, misnamed_groups, rules_of
 from fleet_cli.settings import Settings
 from fleet_collector import inventory, store
@@ -144,7 +143,7 @@ async def run(
     """Make one sweep and give every record to ``take`` as its host finishes.
 
     ``connections`` that the caller keeps serve more than one sweep.
-    SIGINT and SIGTERM end it early: what was finished is stored, and the sweep is marked interrupted.
+    SIGINT, SIGTERM and SIGHUP end it early: what was finished is stored, and the sweep is marked interrupted.
     Raises SweepRunning while another sweep asks one of the hosts, unless ``wait``.
     """
     names = [target.name for target in chosen.targets]
@@ -152,7 +151,7 @@ async def run(
     stop = asyncio.Event()
     try:
         pasts = store.pasts(database, names, store.now_ms())
-        with signals(stop):
+        with ending.signals(stop):
             writer = store.Writer(database, swept.id)
             async for record in sweep(chosen, writer, swept.id, pasts, stop, connections):
                 swept.hosts += 1
@@ -180,16 +179,3 @@ async def _begin(database: store.Database, words: str, names: list[str], *, wait
             if not wait:
                 raise
             await asyncio.sleep(WAIT_SECONDS)
-
-
-@contextmanager
-def signals(stop: asyncio.Event) -> Iterator[None]:
-    """Set ``stop`` on SIGINT and SIGTERM while the block runs."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)

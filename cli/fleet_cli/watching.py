@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from rich.text import Text
 
-from fleet_cli import database, exits, scanning
+from fleet_cli import database, ending, exits, scanning
 from fleet_cli.render import scan, terminal
 from fleet_cli.settings import Settings
 from fleet_collector import transport
@@ -56,7 +56,7 @@ async def _watch(
 async def _interrupted(seconds: float) -> bool:
     """Wait for the next look; tell whether somebody ended the watch meanwhile."""
     stop = asyncio.Event()
-    with scanning.signals(stop), suppress(TimeoutError):
+    with ending.signals(stop), suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()
     return stop.is_set()

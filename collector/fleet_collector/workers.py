@@ -13,7 +13,7 @@ import struct
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import aclosing, suppress
+from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -190,8 +190,12 @@ def main() -> None:
     """Be a worker."""
     (length,) = _LENGTH.unpack(sys.stdin.buffer.read(_LENGTH.size))
     share: Share = pickle.loads(sys.stdin.buffer.read(length))  # noqa: S301 - from our own parent
-    with suppress(ConnectionError):  # the parent is gone, and nobody wants the rest
+    try:
         run(_serve(share))
+    except ConnectionError:  # the same, noticed while writing
+        return
+    except Exception as fault:
+        sys.exit(f"fleet: a worker process cannot go on: {type(fault).__name__}: {fault}")
 
 
 async def _serve(share: Share) -> None:
@@ -208,13 +212,15 @@ async def _serve(share: Share) -> None:
 
     loop.add_reader(0, heard)
     programs = dict(share.hosts)
-    parent = await _parent()
     outcomes = sweep(programs, programs.__getitem__, ssh=share.ssh, limits=share.limits, stop=stop)
     async with aclosing(outcomes):
-        async for outcome in outcomes:
-            data = msgspec.msgpack.encode(outcome)
-            parent.write(_LENGTH.pack(len(data)) + data)
-            await parent.drain()
+        with closing(await _parent()) as parent:
+            async for outcome in outcomes:
+                if parent.is_closing():  # the parent is gone, and nobody wants the rest
+                    return
+                data = msgspec.msgpack.encode(outcome)
+                parent.write(_LENGTH.pack(len(data)) + data)
+                await parent.drain()
 
 
 async def _parent() -> asyncio.StreamWriter:

@@ -96,7 +96,8 @@ async def test_killed_at_any_moment_what_was_told_is_kept_once(
     told = await asyncio.to_thread(finished, process, lines)
     children = psutil.Process(process.pid).children(recursive=True)
     process.kill()
-    process.communicate()
+    _, said = await asyncio.to_thread(process.communicate)  # until the workers have gone, too
+    assert said == ""
     after = await asyncio.to_thread(lambda: ended(fleet.start("hosts")))
     assert after.code == 0
     found = kept(fleet)
@@ -107,7 +108,7 @@ async def test_killed_at_any_moment_what_was_told_is_kept_once(
     assert alive == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_interrupted_it_says_so_and_keeps_what_had_finished(
     fleet: Program, number: signal.Signals
 ) -> None:
