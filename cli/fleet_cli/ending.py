@@ -6,11 +6,18 @@ One that was ignored when fleet began stays ignored, as for what a shell runs be
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
+
+from fleet_cli import exits
+
+PATIENCE_SECONDS = 1.0  # a second signal within it is the same one: a shell and its parent may both send it
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -23,10 +30,22 @@ def listen() -> None:
 
 @contextmanager
 def signals(stop: asyncio.Event) -> Iterator[None]:
-    """Set ``stop`` while the block runs, and hear as before after it."""
+    """Set ``stop`` while the block runs, and hear as before after it.
+
+    Who asks again, because a database keeps the end waiting, is let go at once: what waits is spooled.
+    """
     loop, before = asyncio.get_running_loop(), {number: signal.getsignal(number) for number in _heard()}
+    first = float("inf")
+
+    def heard() -> None:
+        nonlocal first
+        if time.monotonic() - first > PATIENCE_SECONDS:
+            _leave()
+        first = min(first, time.monotonic())
+        stop.set()
+
     for number in before:
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, heard)
     try:
         yield
     finally:
@@ -37,6 +56,12 @@ def signals(stop: asyncio.Event) -> Iterator[None]:
 
 def _heard() -> list[signal.Signals]:
     return [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+def _leave() -> None:
+    cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # a progress bar had hidden it
+    os.write(2, f"{cursor}fleet: interrupted; the next command brings in what waits to be stored\n".encode())
+    os._exit(exits.INTERRUPTED)
 
 
 def _told_to_end(_number: int, _frame: object) -> None:

@@ -149,26 +149,31 @@ async def run(
     names = [target.name for target in chosen.targets]
     swept = Swept(id=await _begin(database, words, names, wait=wait))
     stop = asyncio.Event()
-    try:
-        pasts = store.pasts(database, names, store.now_ms())
-        with ending.signals(stop):
+    with ending.signals(stop):
+        try:
+            pasts = store.pasts(database, names, store.now_ms())
             writer = store.Writer(database, swept.id)
             async for record in sweep(chosen, writer, swept.id, pasts, stop, connections):
                 swept.hosts += 1
                 take(record)
-        if writer.spooled:
-            swept.trouble = f"{writer.trouble}; {writer.spooled} results {SPOOLED}"
-        swept.interrupted = stop.is_set()
-    except BaseException:
-        swept.interrupted = True
-        raise
-    finally:
-        swept.finished_at = time.time()
-        try:
-            store.finish_sweep(database, swept.id, interrupted=swept.interrupted)
-        except StoreError as fault:  # what was found is told all the same
-            swept.trouble = swept.trouble or str(fault)
+            if writer.spooled:
+                swept.trouble = f"{writer.trouble}; {writer.spooled} results {SPOOLED}"
+            swept.interrupted = stop.is_set()
+        except BaseException:
+            swept.interrupted = True
+            raise
+        finally:
+            swept.finished_at = time.time()
+            if swept.trouble is None:  # else the next command closes the sweep, once it has the rest
+                await asyncio.to_thread(_finish, database, swept)
     return swept
+
+
+def _finish(database: store.Database, swept: Swept) -> None:
+    try:
+        store.finish_sweep(database, swept.id, interrupted=swept.interrupted)
+    except StoreError as fault:  # what was found is told all the same
+        swept.trouble = str(fault)
 
 
 async def _begin(database: store.Database, words: str, names: list[str], *, wait: bool) -> int:

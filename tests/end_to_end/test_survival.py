@@ -6,14 +6,16 @@ import asyncio
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
+from fleet_cli.ending import PATIENCE_SECONDS
 from fleet_collector import store
 from tests.collector import peers, ssh_server
 from tests.collector.answers import answer
@@ -119,6 +121,21 @@ async def test_interrupted_it_says_so_and_keeps_what_had_finished(
     assert said.code == 130
     assert "interrupted" in said.err
     assert [host["error"]["kind"] for host in said.ndjson] == ["cancelled"] * 2
+    assert kept(fleet) == sorted((host, "ok") for host in told)
+    assert states(fleet) == ["interrupted"]
+
+
+async def test_asked_twice_it_does_not_wait_for_a_locked_database(fleet: Program) -> None:
+    process = begin(fleet)
+    told = await asyncio.to_thread(finished, process, WELL)
+    with closing(sqlite3.connect(fleet.database, isolation_level=None, timeout=60)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            await asyncio.sleep(PATIENCE_SECONDS)
+        said = await asyncio.to_thread(ended, process)
+    assert said.code == 130
+    assert "the next command brings in what waits to be stored" in said.err
     assert kept(fleet) == sorted((host, "ok") for host in told)
     assert states(fleet) == ["interrupted"]
 

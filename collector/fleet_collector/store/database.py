@@ -170,6 +170,11 @@ def _postgresql(url: URL) -> Engine:
     options = {
         "connect_timeout": CONNECT_SECONDS,
         "application_name": "fleet",
+        # A server that vanishes is noticed in half a minute, not in the quarter of an hour that TCP takes.
+        "tcp_user_timeout": int(BUSY_SECONDS * 1000),
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 4,
         "options": f"-c lock_timeout={int(BUSY_SECONDS)}s",
     }
     try:

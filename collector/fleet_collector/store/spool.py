@@ -5,11 +5,12 @@ and whoever opens the database next brings it in and removes it. Bringing in twi
 
 The file: the line ``fleet-spool 1``, then for each batch 4 bytes length, 4 bytes CRC-32 (both big-endian),
 and that many bytes of zstd-compressed MessagePack: the sweep's number, its beginning, its parcels. A batch
-that is cut short or damaged ends the file.
+that is damaged is passed over, one that is cut short ends the file.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -38,6 +39,10 @@ LARGEST_BATCH_BYTES = 256 * 1024 * 1024
 
 _HEAD = struct.Struct(">II")
 _LOST = "brought in from a spool"
+
+
+class _Foreign(StoreError):
+    """A spool file that this program cannot read: it stays, for the one that can."""
 
 
 class _Batch(Struct, frozen=True, array_like=True):
@@ -86,7 +91,7 @@ class Spool:
     def append(self, parcels: Sequence[Parcel], *, synced: bool = True) -> None:
         """Write a batch and wait until it is on the disk; raise StoreError if no directory takes it."""
         batch = zstandard.compress(msgspec.msgpack.encode(_Batch(*self._sweep, list(parcels))))
-        frame = _HEAD.pack(len(batch), zlib.crc32(batch)) + batch
+        frame = framed(batch)
         reasons: list[str] = []
         if self._file and not _written(self._file, frame, reasons, synced=synced):
             self.close()
@@ -123,7 +128,8 @@ class Spool:
 def bring_in(database: Database) -> int:
     """Store what dead or finished writers have spooled; return how many results came in.
 
-    A file that cannot be stored yet stays where it is; ``database.notices`` says what happened.
+    A file that cannot be stored yet stays where it is; ``database.notices`` says what happened. After the
+    first trouble with the database the others are left for later: each attempt may wait long.
     """
     brought = 0
     for path in _files(database):
@@ -134,30 +140,44 @@ def bring_in(database: Database) -> int:
                 path.unlink(missing_ok=True)
         except BlockingIOError:  # its writer lives
             continue
-        except (StoreError, OSError) as error:
+        except (_Foreign, OSError) as error:
             database.notices.append(f"results wait in {path}: {error}")
+        except StoreError as error:
+            database.notices.append(f"results wait in {path}: {error}")
+            break
     if brought:
-        database.notices.append(f"{brought} results of an earlier sweep were brought in from a spool file")
+        database.notices.append(f"{brought} results were brought in from a spool file")
     return brought
 
 
 def directories(database: Database) -> list[Path]:
-    """Return where spool files may lie: beside the database, the user's state, the temporary directory."""
+    """Return where spool files may lie: beside the database, the user's state, what is temporary, memory."""
     import platformdirs
 
-    beside = [database.path.absolute().parent] if database.path else []
-    temporary = Path(tempfile.gettempdir()) / f"fleet-{os.geteuid()}"
-    return [*beside, platformdirs.user_state_path("fleet"), temporary]
+    beside = [database.path.resolve().parent] if database.path else []
+    shared = [Path(tempfile.gettempdir()), Path("/dev/shm")]  # noqa: S108 - a directory of our own in it
+    return [*beside, platformdirs.user_state_path("fleet"), *(path / _own_name() for path in shared)]
+
+
+def _own_name() -> str:
+    return f"fleet-{os.geteuid()}"
 
 
 def tag(database: Database) -> str:
     """Return what the names of this database's spool files begin with."""
-    name = str(database.path.absolute()) if database.path else database.shown
+    name = str(database.path.resolve()) if database.path else database.shown
     return "fleet-" + hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+def framed(batch: bytes) -> bytes:
+    """Return a batch as it stands in the file."""
+    return _HEAD.pack(len(batch), zlib.crc32(batch)) + batch
 
 
 def _create(path: Path) -> BinaryIO:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.parent.name == _own_name() and path.parent.stat().st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, "the directory is somebody else's")
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return open(descriptor, "wb", buffering=0)  # noqa: PTH123 - a descriptor, no path
@@ -207,18 +227,21 @@ def _store(database: Database, file: BinaryIO) -> int:
 
 
 def _batches(file: BinaryIO) -> Iterator[_Batch]:
-    if file.read(len(MAGIC)) != MAGIC:
-        return
+    beginning = file.read(len(MAGIC)).strip(b"\0")  # zeros are left where a machine went down
+    if not MAGIC.startswith(beginning):
+        raise _Foreign(f"it was written by another version of fleet (it begins with {beginning!r})")
     while len(head := file.read(_HEAD.size)) == _HEAD.size:
         length, checksum = _HEAD.unpack(head)
-        content = file.read(length) if length <= LARGEST_BATCH_BYTES else b""
-        if len(content) != length or zlib.crc32(content) != checksum:
+        content = file.read(length) if 0 < length <= LARGEST_BATCH_BYTES else b""
+        if len(content) != length or not content:  # cut short, or zeros again
             return
+        if zlib.crc32(content) != checksum:
+            continue
         try:
             plain = zstandard.ZstdDecompressor().decompress(content, max_output_size=LARGEST_BATCH_BYTES)
             yield msgspec.msgpack.decode(plain, type=_Batch)
         except (zstandard.ZstdError, msgspec.DecodeError) as error:
-            raise StoreError(f"it was written by another version of fleet ({error})") from error
+            raise _Foreign(f"it was written by another version of fleet ({error})") from error
 
 
 def _sweep_of(database: Database, batch: _Batch) -> int:

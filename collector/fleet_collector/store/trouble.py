@@ -21,6 +21,10 @@ _SENTENCES = (
     ("connection refused", "does not answer; is PostgreSQL running, at this host and port?"),
     ("could not translate host", "is at a host whose name has no address"),
     ("timeout expired", "does not answer in time"),
+    ("closed the connection", "broke off; was it stopped or restarted? Try again"),
+    ("terminating connection", "broke off; was it stopped or restarted? Try again"),
+    ("is shutting down", "is about to stop; try again when it is back"),
+    ("is starting up", "is about to start; try again in a moment"),
     ("too many", "has no connection left; close some, or raise max_connections"),
 )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from fleet_collector.errors import StoreError
 from fleet_collector.record import Record
@@ -14,13 +15,15 @@ from fleet_collector.store.save import save_parcels
 from fleet_collector.store.spool import Spool, bring_in
 from fleet_collector.store.sweeps import beat, sweep
 
+AGAIN_SECONDS = 30.0  # a database that refused is left alone for so long: each attempt may wait as long
+
 
 class Writer:
     """Collects one sweep's records and stores them by number or by age, whichever comes first.
 
     Until a batch is stored it stands in a spool file, which outlives a kill -9. What cannot be stored stays
-    there; ``trouble`` then says why, and ``spooled`` how many. The spool is tried again at the end, and by
-    whoever opens the database next. Calls block while the database works; one thread at a time.
+    there; ``trouble`` then says why, and ``spooled`` how many. The database is tried again after a while and
+    at the end, and by whoever opens it next. Calls block while the database works; one thread at a time.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Writer:
         self._seconds = seconds
         self._clock = clock
         self._waiting: list[Parcel] = []
+        self._again_at = 0.0
         self._noted = True  # all that waits stands in the spool
         self._oldest = self._beaten = clock()
         self._spool = Spool(database, sweep_id, sweep(database, sweep_id).started_at)
@@ -65,32 +69,44 @@ class Writer:
             self.flush()
         if now - self._beaten >= HEARTBEAT_SECONDS:
             self._beaten = now
-            try:
-                beat(self._database, self._sweep_id)
-            except StoreError as error:
-                self.trouble = str(error)
+            self._done(lambda: beat(self._database, self._sweep_id))
 
     def flush(self) -> None:
         """Store what waits now; raises StoreError only if it can neither be stored nor spooled."""
         parcels, self._waiting = self._waiting, []
         if not parcels:
             return
-        try:
-            save_parcels(self._database, parcels)
+        if self._done(lambda: save_parcels(self._database, parcels)):
             self.stored += len(parcels)
             self._spool.clear()
-        except StoreError as error:
-            self.trouble = str(error)
-            if not (self._noted and self._spool.keep()):
-                self._spool.append(parcels)
-            self.spooled += len(parcels)
+        else:
+            self._keep(parcels)
         self._noted = True
 
+    def _done(self, work: Callable[[], None]) -> bool:
+        """Work with the database, unless it has refused just now; tell whether it is done."""
+        if self._clock() < self._again_at:
+            return False
+        try:
+            work()
+        except StoreError as error:
+            self.trouble, self._again_at = str(error), self._clock() + AGAIN_SECONDS
+            return False
+        return True
+
+    def _keep(self, parcels: Sequence[Parcel]) -> None:
+        if not (self._noted and self._spool.keep()):
+            self._spool.append(parcels)
+        self.spooled += len(parcels)
+
     def close(self) -> None:
-        """Store what waits, and try to bring in what was spooled."""
+        """Store what waits: together with what was spooled, if there is any, in one more attempt."""
+        late = self.spooled > 0
+        if late:
+            self._again_at = math.inf
         self.flush()
         self._spool.close()
-        if self.spooled:
+        if late:
             brought = bring_in(self._database)
             self.spooled -= brought
             self.stored += brought

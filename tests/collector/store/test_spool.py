@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from fleet_collector.errors import StoreError
 from fleet_collector.store import database as door
 from fleet_collector.store import spool
 from fleet_collector.store.parcel import pack
+from fleet_collector.store.writer import AGAIN_SECONDS
 from fleet_collector.tables import SCAN, SWEEP
 from tests import postgres
 from tests.collector.store.records import NOON, child, sweep, well
@@ -135,7 +137,7 @@ print(writer.spooled, flush=True); sys.stdin.readline()
         scans, [waiting] = again(impatient)
         assert scans == 0
         assert "results wait in" in waiting
-    assert again(impatient) == (6, ["6 results of an earlier sweep were brought in from a spool file"])
+    assert again(impatient) == (6, ["6 results were brought in from a spool file"])
     assert again(impatient) == (6, [])
     assert store.sweeps(impatient)[0].ok == 6
 
@@ -150,11 +152,65 @@ def test_a_spool_cut_short_gives_its_whole_batches(sqlite: store.Database) -> No
     whole = path.read_bytes()
     path.write_bytes(whole[:-5])
     assert again(sqlite)[0] == 2
-    path.write_bytes(whole[:-5] + b"xxxxx")
+    path.write_bytes(whole[:-5] + b"xxxxx" + bytes(100))
     assert again(sqlite)[0] == 2
+    path.write_bytes(whole.replace(whole[20:30], b"0123456789", 1))
+    assert again(sqlite)[0] == 3  # what is damaged is passed over
     path.write_bytes(whole)
     assert again(sqlite)[0] == 3
     assert spools(sqlite) == []
+
+
+def test_a_spool_of_a_newer_fleet_waits_for_it(sqlite: store.Database) -> None:
+    number = sweep(sqlite)
+    file = spool.Spool(sqlite, number, store.sweep(sqlite, number).started_at)
+    file.append(pack([well("h", number, NOON)]))
+    file.close()
+    [path] = spools(sqlite)
+    whole = path.read_bytes()
+    for newer in (b"fleet-spool 2\n" + whole[14:], spool.MAGIC + spool.framed(b"no zstd")):
+        path.write_bytes(newer)
+        scans, [notice] = again(sqlite)
+        assert scans == 0
+        assert "written by another version of fleet" in notice
+        assert spools(sqlite) == [path]
+    path.write_bytes(whole)
+    assert again(sqlite)[0] == 1
+
+
+def test_a_database_that_refuses_is_left_alone_for_a_while(impatient: store.Database) -> None:
+    number, clock = sweep(impatient), Clock()
+    writer = store.Writer(impatient, number, at_most=1, clock=clock)
+    with locked(impatient):
+        writer.add(well("h0", number, NOON))
+    writer.add(well("h1", number, NOON))
+    assert (writer.stored, writer.spooled) == (0, 2)
+    clock.now = AGAIN_SECONDS
+    writer.add(well("h2", number, NOON))
+    assert (writer.stored, writer.spooled) == (1, 2)
+    writer.close()
+    assert (writer.stored, writer.spooled) == (3, 0)
+
+
+def test_one_attempt_at_a_locked_database_is_enough_for_all_files(impatient: store.Database) -> None:
+    number = sweep(impatient)
+    for n in range(3):
+        file = spool.Spool(impatient, number, store.sweep(impatient, number).started_at)
+        file.append(pack([well(f"h{n}", number, NOON)]))
+        file.close()
+    with locked(impatient):
+        assert len(again(impatient)[1]) == 1
+    assert again(impatient)[0] == 3
+
+
+@pytest.mark.full
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: gives a directory away")
+def test_a_directory_that_somebody_else_has_laid_out_is_not_used(tmp_path: Path) -> None:
+    theirs = tmp_path / f"fleet-{os.geteuid()}"
+    theirs.mkdir()
+    os.chown(theirs, os.geteuid() + 1, -1)
+    with pytest.raises(PermissionError):
+        spool._create(theirs / "x.spool")
 
 
 def test_a_spool_of_a_database_that_was_made_anew(sqlite: store.Database) -> None:
@@ -203,8 +259,9 @@ def test_a_full_disk_under_the_spool_file_moves_on(sqlite: store.Database) -> No
 def test_any_bytes_in_a_spool_file_are_survived(content: bytes) -> None:
     import io
 
-    for start in (b"", spool.MAGIC):
-        assert list(spool._batches(io.BytesIO(start + content))) == []
+    for start in (b"", spool.MAGIC, spool.MAGIC + spool.framed(content)):
+        with suppress(StoreError):
+            assert list(spool._batches(io.BytesIO(start + content))) == []
 
 
 def test_links_of_others_are_not_followed(sqlite: store.Database, tmp_path: Path) -> None:
@@ -223,12 +280,14 @@ def test_postgresql_is_restarted_in_mid_sweep(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     with postgres.cluster() as server, server.database() as url, store.connect(url) as database:
         number = sweep(database, "a")
-        with store.Writer(database, number, at_most=10) as writer:
+        clock = Clock()
+        with store.Writer(database, number, at_most=10, clock=clock) as writer:
             for n in range(60):
                 if n == 20:
                     server.stop()
                 if n == 40:
                     server.start()
+                    clock.now = 31
                 writer.add(well(f"h{n}", number, NOON))
             assert (writer.stored, writer.spooled) == (40, 20)
             assert "the database postgresql://" in str(writer.trouble)
@@ -244,7 +303,7 @@ def test_what_waits_to_be_stored_outlives_a_kill(sqlite: store.Database) -> None
     assert store.stats(sqlite).scans == 0
     assert again(sqlite) == (0, [])  # its writer lives
     dead._spool._file.close()  # type: ignore[union-attr]  # as the kernel does for one that was killed
-    assert again(sqlite) == (2, ["2 results of an earlier sweep were brought in from a spool file"])
+    assert again(sqlite) == (2, ["2 results were brought in from a spool file"])
     assert spools(sqlite) == []
 
 
