@@ -129,29 +129,26 @@ def _warn_of_missed(opened: Database) -> None:
     """Say, also under --quiet, what the nights before left undone: nobody else would notice."""
     now = time.time()
     store.mark_interrupted(opened)
-    missed = missed_night(store.sweeps(opened, at_most=50), now)
+    missed = missed_night(opened, now)
     every = [host for host in store.hosts(opened) if host.answered_at is not None]
     forgotten = {host.name for host in silent(every, now, FORGOTTEN_DAYS)}
     unseen = [host.name for host in silent(every, now, UNSEEN_DAYS) if host.name not in forgotten]
     if missed:
-        terminal.err().print(f"fleet: {missed}")
+        terminal.tell(missed)
     if unseen:
         names = plain(fold(unseen), 300)
-        terminal.err().print(
-            f"fleet: not seen for {UNSEEN_DAYS} days or more: {names} (fleet hosts --unseen {UNSEEN_DAYS})"
+        terminal.tell(
+            f"not seen for {UNSEEN_DAYS} days or more: {names} (fleet hosts --unseen {UNSEEN_DAYS})"
         )
 
 
 def _warn_of(swept: scanning.Swept, opened: Database) -> None:
-    console = terminal.err()
     if swept.interrupted:
-        console.print(
-            f"fleet: interrupted; {swept.hosts} hosts are listed, those that had finished are stored"
-        )
+        terminal.tell(f"interrupted; {swept.hosts} hosts are listed, those that had finished are stored")
     if swept.trouble:
-        console.print(f"fleet: {plain(swept.trouble, 600)}")
+        terminal.tell(plain(swept.trouble, 600))
     for notice in opened.notices:
-        console.print(f"fleet: {plain(notice)}")
+        terminal.tell(plain(notice, 600))
 
 
 class _Bar:

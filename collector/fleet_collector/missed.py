@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from fleet_collector.store import HostSummary, SweepSummary
+from fleet_collector.store import Database, HostSummary, SweepSummary, days, sweeps
 from fleet_collector.wording import duration, moment
 
 DAY = 86400.0
@@ -19,20 +19,27 @@ def silent(hosts: Iterable[HostSummary], now: float, days: float) -> list[HostSu
     return [host for host in hosts if host.answered_at is None or now - host.answered_at / 1000 > days * DAY]
 
 
-def missed_night(sweeps: Sequence[SweepSummary], now: float) -> str | None:
+def missed_night(database: Database, now: float) -> str | None:
     """A sentence if sweeps used to run about daily and the last one is overdue, or was broken off.
 
-    ``sweeps`` newest first. Sweeps by hand in between do no harm: of each day the first one counts.
+    Sweeps by hand in between do no harm: of each day the first one counts.
     """
-    if not sweeps:
+    last = next(iter(sweeps(database, at_most=1)), None)
+    return (last and _broken_off(last)) or _overdue(days(database), now)
+
+
+def _broken_off(sweep: SweepSummary) -> str | None:
+    missing = sweep.hosts - sweep.ok - sweep.partial - sweep.failed
+    if sweep.status != "interrupted" or missing <= 0:
         return None
-    newest = sweeps[0]
-    if newest.status == "interrupted":
-        return f"the last sweep, of {moment(newest.started_at / 1000)} UTC, was broken off: scan again"
-    days: dict[int, float] = {}
-    for sweep in sweeps:
-        days[int(sweep.started_at // (DAY * 1000))] = sweep.started_at / 1000
-    starts = sorted(days.values())
+    return (
+        f"the last sweep, of {moment(sweep.started_at / 1000)} UTC, was broken off: "
+        f"{missing} of {sweep.hosts} hosts have no result of it"
+    )
+
+
+def _overdue(starts: Sequence[float], now: float) -> str | None:
+    """``starts`` holds when the first sweep of each day began, oldest first."""
     gaps = [later - earlier for earlier, later in pairwise(starts)]
     if len(gaps) < HABIT:
         return None

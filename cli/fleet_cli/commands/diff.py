@@ -41,4 +41,4 @@ def command(
         )
     data.emit(format_, "changes", diff.COLUMNS, diff.rows(found), diff.page(found))
     for gap in found.gaps:
-        terminal.err().print(f"fleet: {gap}")
+        terminal.tell(gap)

@@ -35,11 +35,11 @@ def command(
     from fleet_collector import store
     from fleet_collector.missed import missed_night, silent
 
+    now = time.time()
     with database.connect(db, settings.load(config)) as opened:
         store.mark_interrupted(opened)
         every = store.hosts(opened, known.names(opened, hosts))
-        sweeps = store.sweeps(opened, at_most=50)
-    now = time.time()
+        missed = missed_night(opened, now)
     shown = every if unseen is None else silent(every, now, unseen)
     rows = [rendering.row(host) for host in shown]
     empty = (
@@ -48,6 +48,5 @@ def command(
     data.emit(
         format_, "hosts", rendering.COLUMNS, rows, rendering.table(shown, now) if shown else Text(empty)
     )
-    missed = missed_night(sweeps, now)
     if missed:
-        terminal.err().print(f"fleet: {missed}")
+        terminal.tell(missed)

@@ -33,6 +33,11 @@ def err() -> Console:
     return _console(stderr=True)
 
 
+def tell(message: str) -> None:
+    """One message on standard error, on one line however long: mails and logs are searched by line."""
+    err().print(f"fleet: {message}", soft_wrap=True)
+
+
 def _console(*, stderr: bool = False, width: int | None = None) -> Console:
     # rich would still write bold and dim with NO_COLOR; who sets it wants plain text (no-color.org).
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"

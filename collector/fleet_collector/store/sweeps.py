@@ -21,6 +21,7 @@ from fleet_collector.tables import SCAN, SWEEP
 from fleet_collector.wording import duration
 
 _BEGIN_LOCK = 0x666C65742D737770  # of PostgreSQL: beginning sweeps look at each other one after the other
+_DAY_MS = 86_400_000
 _LARGEST_NAMES_BYTES = 32 * 1024 * 1024
 
 
@@ -112,6 +113,14 @@ def sweeps(database: Database, *, sweep_id: int | None = None, at_most: int = 10
         query = query.where(SWEEP.c.id == sweep_id)
     with database.reading() as connection:
         return [SweepSummary(**row) for row in connection.execute(query).mappings()]
+
+
+def days(database: Database, *, at_most: int = 50) -> list[float]:
+    """Return when the first sweep of each of the last days began, in seconds since the epoch, in order."""
+    first = func.min(SWEEP.c.started_at)
+    query = select(first).group_by(SWEEP.c.started_at // _DAY_MS).order_by(first.desc()).limit(at_most)
+    with database.reading() as connection:
+        return [at / 1000 for at in reversed(connection.execute(query).scalars().all())]
 
 
 def recount(connection: Connection, sweep_ids: Sequence[int]) -> None:
