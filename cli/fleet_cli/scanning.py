@@ -15,6 +15,7 @@ import typer
 
 from fleet_cli import ending
 from fleet_cli.asking import for_targets, misnamed_groups, rules_of
+from fleet_cli.render import terminal
 from fleet_cli.settings import Settings
 from fleet_collector import inventory, store
 from fleet_collector.errors import StoreError, SweepRunning, UsageError
@@ -177,10 +178,15 @@ def _finish(database: store.Database, swept: Swept) -> None:
 
 
 async def _begin(database: store.Database, words: str, names: list[str], *, wait: bool) -> int:
+    waiting = False
     while True:
         try:
             return store.begin_sweep(database, asked=words, hosts=names)
-        except SweepRunning:
+        except SweepRunning as running:
             if not wait:
-                raise
+                advice = "wait for it (--wait) or leave these hosts out (--limit)"
+                raise SweepRunning(f"{running}; {advice}") from running
+            if not waiting and sys.stderr.isatty():
+                terminal.tell(f"{running}; waiting for it")
+            waiting = True
             await asyncio.sleep(WAIT_SECONDS)

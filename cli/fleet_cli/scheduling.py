@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import re
 import shlex
 import subprocess
@@ -56,9 +57,18 @@ def _systemd_word(word: str) -> str:
 
 def install_crontab(line: str) -> None:
     """Put the line into the user's crontab in place of an earlier one of fleet's; raises FleetError."""
-    listed = _run(["crontab", "-l"], check=False)
-    others = [other for other in listed.splitlines() if not other.endswith(MARK)]
+    others = [other for other in _crontab().splitlines() if not other.endswith(MARK)]
     _run(["crontab", "-"], text="\n".join([*others, line, ""]))
+
+
+def _crontab() -> str:
+    """The user's crontab; what cannot be read is not taken for an empty one, and so not overwritten."""
+    try:
+        return _run(["crontab", "-l"])
+    except FleetError as fault:
+        if any(words in str(fault).lower() for words in ("no crontab", "no such file")):
+            return ""
+        raise
 
 
 def install_systemd(units: dict[str, str], directory: Path, *, user: bool) -> None:
@@ -78,13 +88,22 @@ def install_systemd(units: dict[str, str], directory: Path, *, user: bool) -> No
         raise FleetError(f"{names} are written, but the timer does not run: {fault}") from fault
 
 
-def _run(command: Sequence[str], text: str | None = None, *, check: bool = True) -> str:
+def lingers() -> bool:
+    """Tell whether the user's own timers run while nobody is logged in; yes where nobody can say."""
     try:
-        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=30, check=check)
+        said = _run(["loginctl", "show-user", getpass.getuser(), "--property=Linger", "--value"])
+    except FleetError:
+        return True
+    return said.strip() != "no"
+
+
+def _run(command: Sequence[str], text: str | None = None) -> str:
+    try:
+        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=30, check=True)
     except FileNotFoundError as fault:
         raise FleetError(f"{command[0]} is not installed here") from fault
     except subprocess.CalledProcessError as fault:
         raise FleetError(f"`{shlex.join(command)}` failed: {fault.stderr.strip()}") from fault
     except subprocess.TimeoutExpired as fault:
         raise FleetError(f"`{shlex.join(command)}` did not end") from fault
-    return done.stdout if done.returncode == 0 else ""
+    return done.stdout

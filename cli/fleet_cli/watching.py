@@ -4,53 +4,75 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
+import msgspec
 from rich.text import Text
 
 from fleet_cli import database, ending, exits, scanning
 from fleet_cli.render import scan, terminal
 from fleet_cli.settings import Settings
 from fleet_collector import transport
+from fleet_collector.limits import Limits
 from fleet_collector.record import Record
 from fleet_collector.store import Database
+from fleet_collector.sweep import Plan
 from fleet_collector.wording import plain
+
+PACES = 2  # a host may take so many paces for a look; a dead one must not keep the others waiting (ours)
+LEAST_SECONDS = 10.0  # but so long at the least: a host in trouble is a slow one (ours)
 
 
 def watch(
     asked: scanning.Asked, settings: Settings, db: str | None, every_seconds: float, for_seconds: float
 ) -> int:
     """Look until the time is over or somebody interrupts; return the exit code of the last look."""
+    chosen = scanning.plan(asked, settings)
+    if asked.timeout_seconds is None:
+        chosen = replace(chosen, limits=_bounded(chosen.limits, every_seconds))
     with database.connect(db, settings) as opened:
-        return transport.run(_watch(asked, settings, opened, every_seconds, for_seconds))
+        return transport.run(_watch(chosen, asked.words, opened, every_seconds, for_seconds))
+
+
+def _bounded(limits: Limits, every_seconds: float) -> Limits:
+    most = max(PACES * every_seconds, LEAST_SECONDS)
+    return msgspec.structs.replace(limits, total_seconds=min(limits.total_seconds, most))
 
 
 async def _watch(
-    asked: scanning.Asked, settings: Settings, opened: Database, every_seconds: float, for_seconds: float
+    chosen: Plan, words: Sequence[str], opened: Database, every_seconds: float, for_seconds: float
 ) -> int:
-    chosen = scanning.plan(asked, settings)
     known: dict[str, set[str]] = {}
-    end = time.monotonic() + for_seconds
+    again = False
+    began = time.monotonic()
     async with transport.Ssh(chosen.ssh, chosen.limits, keep=True) as connections:
         while True:
-            began = time.monotonic()
             records: list[Record] = []
             swept = await scanning.run(
                 chosen,
                 opened,
-                f"watch {' '.join(asked.words)}",
+                f"watch {' '.join(words)}",
                 records.append,
+                wait=again,
                 connections=None if chosen.local else connections,
             )
+            again = True  # from now on a nightly sweep that comes in between is waited for and ends no watch
             rows = [scan.row(record) for record in records]
             _tell(rows, swept, known)
-            pause = max(every_seconds - (time.monotonic() - began), 0)
             if swept.interrupted:
                 return exits.INTERRUPTED
-            if time.monotonic() + pause >= end:
+            pause = _pause(time.monotonic() - began, every_seconds)
+            if time.monotonic() + pause >= began + for_seconds:
                 return exits.of(row.severity for row in rows)
             if await _interrupted(pause):
                 return exits.INTERRUPTED
+
+
+def _pause(gone_seconds: float, every_seconds: float) -> float:
+    """Seconds until the next look: paces are counted from the first one, so that they do not drift."""
+    return every_seconds - gone_seconds % every_seconds
 
 
 async def _interrupted(seconds: float) -> bool:

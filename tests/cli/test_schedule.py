@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from platformdirs import user_data_path
 
 from fleet_cli import scheduling
 from fleet_collector.errors import FleetError, UsageError
@@ -90,7 +91,7 @@ def test_install_adds_one_line_and_keeps_the_others(fleet: Fleet, stub: Stub, ho
     backup, scan = table.read_text().splitlines()
     assert backup == "0 * * * * /usr/bin/backup"
     assert scan.startswith("45 3 * * * ")
-    assert f"scan {home}/hosts.txt --quiet --db {home}/night.db" in scan
+    assert f"scan {home}/hosts.txt --quiet --wait --db {home}/night.db" in scan
 
 
 def test_what_is_relative_here_is_absolute_at_night(fleet: Fleet, home: Path) -> None:
@@ -100,6 +101,16 @@ def test_what_is_relative_here_is_absolute_at_night(fleet: Fleet, home: Path) ->
     assert f"--db {home}/fleet.db --config {home}/fleet.toml" in line
     elsewhere = fleet("schedule", "hosts.txt", "--with", "cron", "--db", "postgresql://fleet@db/fleet").out
     assert "--db postgresql://fleet@db/fleet " in elsewhere
+    (home / "fleet.toml").write_text('database = "postgresql://fleet:secret@db/fleet"\n')
+    private = fleet("schedule", "hosts.txt", "--with", "cron").out
+    assert "secret" not in private
+    assert f"--config {home}/fleet.toml" in private
+
+
+def test_the_database_is_named_even_where_it_is_the_usual_one(fleet: Fleet, home: Path) -> None:
+    (home / "hosts.txt").write_text("web1\n")
+    line = fleet("schedule", "hosts.txt", "--with", "cron").out
+    assert f"--db {user_data_path('fleet')}/fleet.db " in line
 
 
 def test_the_line_of_the_crontab_runs(program: Program, stub: Stub) -> None:
@@ -139,9 +150,19 @@ def test_what_cannot_be_installed_says_why(stub: Stub, home: Path) -> None:
     (home / "file").write_text("")
     with pytest.raises(FleetError, match="cannot be written"):
         scheduling.install_systemd({"x": ""}, home / "file", user=False)
-    stub("crontab", 'echo "you may not" >&2; exit 1')
+
+
+def test_a_crontab_that_cannot_be_read_is_not_overwritten(stub: Stub) -> None:
+    table = stub("crontab", 'case $1 in -l) echo "you may not" >&2; exit 1 ;; *) cat > "$HERE/table" ;; esac')
     with pytest.raises(FleetError, match="you may not"):
         scheduling.install_crontab("x")
+    assert not (table / "table").exists()
+
+
+@pytest.mark.parametrize(("said", "lingering"), [("echo no", False), ("echo yes", True), ("exit 1", True)])
+def test_whether_a_timer_of_ones_own_runs_at_night(stub: Stub, said: str, *, lingering: bool) -> None:
+    stub("loginctl", said)
+    assert scheduling.lingers() is lingering
 
 
 def test_without_install_nothing_is_written(fleet: Fleet, stub: Stub, home: Path) -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from contextlib import aclosing
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -370,32 +371,54 @@ async def test_a_configuration_that_cannot_be_read_stops_the_sweep_before_any_ho
 # ---- the fan-out
 
 
+@asynccontextmanager
+async def gate(host: Server) -> AsyncIterator[int]:
+    """A port where the first one is turned away and the others are led to the host."""
+    turned_away = False
+
+    async def visit(reader: peers.Reader, writer: peers.Writer) -> None:
+        nonlocal turned_away
+        if not turned_away:
+            turned_away = True
+            await peers.turn_away(reader, writer)
+            return
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", host.port)
+        await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
+
+    async def pump(source: peers.Reader, sink: peers.Writer) -> None:
+        try:
+            while data := await source.read(65536):
+                sink.write(data)
+        finally:
+            sink.close()
+
+    async with peers.peer(visit) as port:
+        yield port
+
+
 async def test_a_reset_is_tried_again(tmp_path: Path) -> None:
-    async with server(tmp_path, well) as host:
-        turned_away = 0
-
-        async def gate(reader: peers.Reader, writer: peers.Writer) -> None:
-            """Turn the first one away and lead the second one in."""
-            nonlocal turned_away
-            if not turned_away:
-                turned_away += 1
-                await peers.turn_away(reader, writer)
-                return
-            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", host.port)
-            await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
-
-        async def pump(source: peers.Reader, sink: peers.Writer) -> None:
-            try:
-                while data := await source.read(65536):
-                    sink.write(data)
-            finally:
-                sink.close()
-
-        async with peers.peer(gate) as port:
-            known = host.known_line().replace(str(host.port), str(port))
-            outcome = await one(host, host.options(known=known), Target("127.0.0.1", port=port))
+    async with server(tmp_path, well) as host, gate(host) as port:
+        known = host.known_line().replace(str(host.port), str(port))
+        outcome = await one(host, host.options(known=known), Target("127.0.0.1", port=port))
     assert outcome.status == "ok", outcome.failure
     assert outcome.attempts == 2
+
+
+async def test_a_bastion_that_refused_is_asked_again_by_the_next_sweep(tmp_path: Path) -> None:
+    limits = msgspec.structs.replace(LIMITS, retries=0)
+    async with server(tmp_path, well) as host, gate(host) as port:
+        config = (
+            f"Host bastion\n  HostName 127.0.0.1\n  Port {port}\n  HostKeyAlias bastion\n"
+            f"Host a b\n  HostName 127.0.0.1\n  Port {host.port}\n  ProxyJump bastion\n"
+        )
+        known = host.known_line() + host.known_line("bastion").replace(str(host.port), str(port))
+        targets = [Target("a"), Target("b")]
+        async with Ssh(host.options(config=config, known=known), limits, keep=True) as connections:
+            looks = [
+                [found.status async for found in through(connections, targets, lambda _: command("true"))]
+                for _ in range(2)
+            ]
+    assert looks == [["failed", "failed"], ["ok", "ok"]]
 
 
 async def test_stopping_cancels_what_is_not_finished_and_loses_nobody(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import re
 import signal
 import sqlite3
 import subprocess
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -156,6 +157,44 @@ async def test_watching_logs_in_once(fleet: Program, served: ssh_server.Server) 
     looks = len(kept(fleet)) / 3
     assert looks >= 2
     assert served.connections == 3
+
+
+async def test_a_host_that_hangs_keeps_nobody_waiting_for_long_in_a_watch(fleet: Program) -> None:
+    words = ("watch", "h1,s1", "--every", "2s", "--for", "7s", "--timeout", "1")
+    said = await asyncio.to_thread(lambda: ended(fleet.start(*words)))
+    assert said.code == 3, said.err
+    looks = Counter(kept(fleet))
+    assert looks["h1", "ok"] == looks["s1", "failed"] >= 2
+    assert said.out.count("NO ANSWER") == 1  # it is no news the second time
+
+
+async def test_a_watch_waits_for_a_sweep_that_comes_in_between(fleet: Program, gate: asyncio.Event) -> None:
+    watch = fleet.start("watch", "h1", "--every", "1s", "--for", "60s")
+    assert watch.stdout is not None
+    await asyncio.to_thread(watch.stdout.readline)
+    sweep = fleet.start("scan", "h1,w1", "--wait", "--format", "ndjson")
+    assert await asyncio.to_thread(finished, sweep, 1) == ["h1"]
+    await asyncio.sleep(3)  # the watch finds the sweep under way, at least once
+    gate.set()
+    assert (await asyncio.to_thread(ended, sweep)).code == 0
+    for _ in range(3):
+        assert "1 host in" in await asyncio.to_thread(watch.stdout.readline)
+    watch.send_signal(signal.SIGINT)
+    assert (await asyncio.to_thread(ended, watch)).code == 130
+
+
+async def test_a_second_sweep_of_the_same_hosts_is_told_and_leaves_the_first_alone(
+    fleet: Program, gate: asyncio.Event
+) -> None:
+    first = fleet.start("scan", "h1,w1", "--format", "ndjson")
+    assert await asyncio.to_thread(finished, first, 1) == ["h1"]
+    second = await asyncio.to_thread(lambda: ended(fleet.start("scan", "h[1-3]")))
+    assert second.code == 70
+    assert "is still asking h1; wait for it (--wait) or leave these hosts out (--limit)" in second.err
+    other = await asyncio.to_thread(lambda: ended(fleet.start("scan", "h[2-3]")))
+    assert other.code == 0, other.err
+    gate.set()
+    assert (await asyncio.to_thread(ended, first)).code == 0
 
 
 @contextmanager

@@ -37,18 +37,19 @@ def command(
     import sys
     from pathlib import Path
 
-    from fleet_cli import scheduling, settings
+    from fleet_cli import database, scheduling, settings
+    from fleet_cli.render import terminal
     from fleet_collector import inventory
 
     words = hosts or []
     if "-" in words:
         raise typer.BadParameter("standard input is not there at night: name a file")
     inventory.read(words)  # a list that cannot be read is found out now, not at night
-    line = [str(Path(sys.argv[0]).absolute()), "scan", *(_absolute(word) for word in words), "--quiet"]
+    chosen, found = settings.load(config), config or settings.found()
     # At night neither this directory nor this environment is there: all is named in full.
-    chosen = settings.load(config)
-    database, found = db or chosen.database, config or settings.found()
-    line += ["--db", _absolute_database(database)] if database else []
+    line = [str(Path(sys.argv[0]).absolute()), "scan", *map(_absolute, words), "--quiet", "--wait"]
+    if db or not (chosen.database and "://" in chosen.database):  # else the settings name it, in private
+        line += ["--db", _absolute_database(database.address(db, chosen))]
     line += ["--config", str(found.absolute())] if found else []
     scheduler = with_ or (Scheduler.SYSTEMD if Path("/run/systemd/system").is_dir() else Scheduler.CRON)
     if scheduler is Scheduler.CRON:
@@ -62,6 +63,8 @@ def command(
     directory = Path("/etc/systemd/system") if root else Path("~/.config/systemd/user").expanduser()
     if install:
         scheduling.install_systemd(units, directory, user=not root)
+        if not root and not scheduling.lingers():
+            terminal.tell("it runs only while you are logged in; for the night: loginctl enable-linger")
     for name, text in units.items():
         typer.echo(f"# {directory / name}\n{text}")
 

@@ -18,7 +18,7 @@ Open = Callable[[Route], Awaitable[Connection]]
 
 
 class Bastions:
-    """Connections by route. What a bastion refused once it is not asked again in the same run."""
+    """Connections by route. What a bastion refused once it is not asked again in the same sweep."""
 
     def __init__(self, open_: Open, limits: Limits) -> None:
         self._open = open_
@@ -42,6 +42,11 @@ class Bastions:
         except HostError as error:
             raise failures.through(bastion.name, error) from error
 
+    def begin(self) -> None:
+        """A sweep begins: what a bastion refused in an earlier one it may be asked again."""
+        self._opened.clear()
+        self._links = {way: task for way, task in self._links.items() if not self._failed(task)}
+
     def close(self) -> None:
         """Drop all connections."""
         for task in self._links.values():
@@ -56,6 +61,10 @@ class Bastions:
         if not task.done():
             return False
         return task.cancelled() or (task.exception() is None and task.result().is_closed())
+
+    @staticmethod
+    def _failed(task: asyncio.Task[Connection]) -> bool:
+        return task.done() and (task.cancelled() or task.exception() is not None)
 
     async def _opening(self, bastion: Route) -> Connection:
         """Open with the retries that any host has, once for all hosts behind it."""

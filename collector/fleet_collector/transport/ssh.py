@@ -90,7 +90,8 @@ class Ssh:
                 await asyncio.gather(*(program.process.wait() for program in self._proxies))
 
     async def prepare(self, targets: Iterable[Target]) -> None:
-        """Work out all routes and read all keys: faults of the configuration and passphrases come first."""
+        """Work out all routes and read all keys of a sweep: faults and passphrases come first."""
+        self._bastions.begin()
         identities: dict[Identity, None] = {}
         for target in targets:
             way: Route | None = self.route(target)
