@@ -119,6 +119,7 @@ def _divided(limits: Limits, processes: int) -> Limits:
         limits,
         concurrency=-(-limits.concurrency // processes),
         per_bastion=-(-limits.per_bastion // processes),
+        per_address=-(-limits.per_address // processes),
         burst=-(-limits.burst // processes),
         start_rate=limits.start_rate / processes,
     )
