@@ -67,9 +67,7 @@ def sshd(directory: Path, options: Mapping[str, str] | None = None, prefix: str 
         new_key(host_key)
     public = key.with_suffix(".pub").read_text()
     (directory / "authorized_keys").write_text(f"{prefix} {public}".lstrip())
-    port = free_port()
     settings = {
-        "Port": str(port),
         "ListenAddress": "0.0.0.0",
         "HostKey": str(host_key),
         "PidFile": "none",
@@ -86,25 +84,42 @@ def sshd(directory: Path, options: Mapping[str, str] | None = None, prefix: str 
         "Subsystem": "sftp internal-sftp",
         **(options or {}),
     }
-    config = directory / "sshd_config"
-    config.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # privilege separation's empty root
-    with (directory / "sshd.log").open("w") as log:
-        process = subprocess.Popen(
-            [SSHD, "-D", "-e", "-f", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+    process, port = _started(directory, settings)
     try:
-        _wait(process, port, directory)
         words = host_key.with_suffix(".pub").read_text().split()
         yield Sshd(directory, port, user, key, " ".join(words[:2]), process.pid)
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
+
+
+def _started(directory: Path, settings: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the server on a free port; on another one if somebody was quicker to take that."""
+    config = directory / "sshd_config"
+    for left in reversed(range(3)):
+        port = free_port()
+        config.write_text(
+            "".join(f"{name} {value}\n" for name, value in {"Port": str(port), **settings}.items())
+        )
+        with (directory / "sshd.log").open("w") as log:
+            process = subprocess.Popen(
+                [SSHD, "-D", "-e", "-f", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        try:
+            _wait(process, port, directory)
+            break
+        except RuntimeError:
+            process.kill()
+            process.wait()
+            if not left or "already in use" not in (directory / "sshd.log").read_text(errors="replace"):
+                raise
+    return process, port
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, directory: Path) -> None:
     """Return when the server accepts; raise with its log when it does not."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

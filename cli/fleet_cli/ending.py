@@ -5,17 +5,20 @@ One that was ignored when fleet began stays ignored, as for what a shell runs be
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
 
 from fleet_cli import exits
+
+if TYPE_CHECKING:
+    from asyncio import Event
 
 PATIENCE_SECONDS = 1.0  # a second signal within it is the same one: a shell and its parent may both send it
 
@@ -29,12 +32,14 @@ def listen() -> None:
 
 
 @contextmanager
-def signals(stop: asyncio.Event) -> Iterator[None]:
+def signals(stop: Event) -> Iterator[None]:
     """Set ``stop`` while the block runs, and hear as before after it.
 
     Who asks again, because a database keeps the end waiting, is let go at once: what waits is spooled.
     """
-    loop, before = asyncio.get_running_loop(), {number: signal.getsignal(number) for number in _heard()}
+    from asyncio import get_running_loop  # most commands have no loop, and would load it for nothing
+
+    loop, before = get_running_loop(), {number: signal.getsignal(number) for number in _heard()}
     first = float("inf")
 
     def heard() -> None:

@@ -305,11 +305,11 @@ def login_broken(detail: str) -> HostError:
 
 
 def broken_off() -> HostError:
-    """The connection ended between the login and the command."""
+    """The connection ended between the login and the first word of the agent."""
     return _error(
         "unreachable",
         "start",
-        "The connection broke after the login, before the command started.",
+        "The connection broke after the login, before the agent said anything.",
         "Is the host going down, or the line to it bad? A firewall that cuts connections looks the same.",
         passing=True,
     )

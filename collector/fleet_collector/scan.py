@@ -194,6 +194,8 @@ def _unanswered(answer: Answer, output: bytes, nonce: str, error: SnapshotError)
         if answer.broken or answer.exit_signal or answer.exit_status:
             return failures.cut_short(answer.ending, answer.complaint).failure
         return failures.unreadable(str(error)).failure
+    if answer.broken and not output:
+        return failures.broken_off().failure
     noise = output[-_NOISE_BYTES:].decode("utf-8", "replace").strip()
     return failures.nothing_said(answer.ending, answer.complaint or noise).failure
 

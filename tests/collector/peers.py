@@ -43,7 +43,7 @@ async def drip(reader: Reader, writer: Writer) -> None:
     for byte in GREETING + bytes(1000):
         writer.write(bytes([byte]))
         await writer.drain()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(1)
 
 
 async def close(reader: Reader, writer: Writer) -> None:

@@ -18,10 +18,10 @@ from tests.collector.answers import answer, end, section, start
 from tests.collector.ssh_server import NONCE, Behaviour, Process, program, server
 
 LIMITS = Limits(
-    connect_seconds=1.0,
-    login_seconds=1.0,
-    run_seconds=1.0,
-    total_seconds=4.0,
+    connect_seconds=3.0,
+    login_seconds=3.0,
+    run_seconds=3.0,
+    total_seconds=12.0,
     retries=1,
     retry_seconds=0.05,
     output_bytes=256 * 1024,
@@ -157,6 +157,10 @@ async def cut_half_way(process: Process) -> None:
     process.channel.get_connection().abort()
 
 
+async def cut_at_once(process: Process) -> None:
+    process.channel.get_connection().abort()
+
+
 async def nothing(process: Process) -> None:
     process.exit(0)
 
@@ -219,6 +223,7 @@ BEHAVIOURS: list[tuple[Behaviour, str, str | None, str | None, str]] = [
     (over_its_limit, "failed", "agent", "start", "exit status 137: Killed."),
     (stdin_was_eaten, "failed", "agent", "start", "zlib.error"),
     (cut_half_way, "partial", "agent", "run", "broke"),
+    (cut_at_once, "failed", "unreachable", "start", "broke after the login"),
     (nothing, "failed", "agent", "start", "printed nothing"),
     (noise_only, "failed", "agent", "start", r"this menu is all you get \x1b[2J"),
     (nologin, "failed", "agent", "start", "not available"),

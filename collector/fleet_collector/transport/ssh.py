@@ -150,7 +150,9 @@ class Ssh:
             if "connection closed" in error.reason:  # asyncssh's own word
                 raise failures.broken_off() from error
             raise failures.not_started(error.reason) from error
-        except (OSError, asyncssh.DisconnectError) as error:
+        except (OSError, asyncssh.ConnectionLost) as error:
+            raise failures.broken_off() from error
+        except asyncssh.DisconnectError as error:
             raise failures.not_started(str(error)) from error
         if answer.overflowed:
             raise failures.too_large(self.limits.output_bytes)
