@@ -149,7 +149,7 @@ async def run(
     """
     names = [target.name for target in chosen.targets]
     swept = Swept(id=await _begin(database, words, names, wait=wait))
-    stop = asyncio.Event()
+    stop, began = asyncio.Event(), time.monotonic()
     with ending.signals(stop):
         try:
             pasts = store.pasts(database, names, store.now_ms())
@@ -164,7 +164,7 @@ async def run(
             swept.interrupted = True
             raise
         finally:
-            swept.finished_at = time.time()
+            swept.finished_at = swept.started_at + time.monotonic() - began
             if swept.trouble is None:  # else the next command closes the sweep, once it has the rest
                 await asyncio.to_thread(_finish, database, swept)
     return swept

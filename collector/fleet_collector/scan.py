@@ -137,7 +137,7 @@ async def _outcome(
     target: Target, nonce: str, ask: Callable[[Target, Answer], Awaitable[None]], limits: Limits
 ) -> Outcome:
     """Ask one host, again where that may help, until the total deadline; here its faults end."""
-    started_at, attempts, answer = time.time(), 0, Answer()
+    started_at, began, attempts, answer = time.time(), time.monotonic(), 0, Answer()
     failure: Failure | None = None
     try:
         async with asyncio.timeout(limits.total_seconds):
@@ -161,7 +161,7 @@ async def _outcome(
     return Outcome(
         target=target,
         started_at=started_at,
-        finished_at=time.time(),
+        finished_at=started_at + time.monotonic() - began,  # also when somebody sets the clock meanwhile
         snapshot=snapshot,
         failure=failure,
         clock_offset_seconds=_clock_offset(snapshot, answer),

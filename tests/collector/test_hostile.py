@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -297,6 +299,19 @@ async def test_a_clock_in_1970_is_told_and_nothing_else_is_wrong(tmp_path: Path)
         outcome = (await scan([host.target()], host.options()))["127.0.0.1"]
     assert outcome.status == "ok"
     assert outcome.clock_offset_seconds == pytest.approx(86_400.0 - outcome.started_at, abs=60)
+
+
+async def test_a_clock_that_is_set_back_here_makes_no_negative_duration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    falling = itertools.count(1.8e9, -3600)
+    monkeypatch.setattr(
+        "fleet_collector.scan.time", SimpleNamespace(time=falling.__next__, monotonic=time.monotonic)
+    )
+    async with server(tmp_path, well) as host:
+        outcome = (await scan([host.target()], host.options()))["127.0.0.1"]
+    assert outcome.status == "ok"
+    assert outcome.started_at < outcome.finished_at < outcome.started_at + 60
 
 
 async def test_an_answer_of_ten_thousand_processes_is_read_whole(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def lives(owner: str, silent_seconds: float) -> bool:
     pid, _, started = process.partition(" ")
     if place == _place() and pid.isdigit():
         return _started(int(pid)) == started
-    return silent_seconds < SILENT_SECONDS
+    return abs(silent_seconds) < SILENT_SECONDS  # a heartbeat of the future: the clock was set back since
 
 
 def _place() -> str:

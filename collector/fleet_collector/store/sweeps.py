@@ -62,7 +62,6 @@ def begin_sweep(
         "status": "running",
         "asked": asked,
         "owner": this_process(),
-        "heartbeat_at": now_ms(),
         "targets": zstandard.compress("\n".join(hosts).encode()) if alone else None,
         "hosts": len(hosts),
     }
@@ -70,6 +69,7 @@ def begin_sweep(
         if not database.is_sqlite:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_BEGIN_LOCK,))
         _bury(connection)
+        row["heartbeat_at"] = _clock(connection)
         if alone:
             _refuse_overlap(connection, set(hosts))
         return int(connection.execute(insert(SWEEP).values(**row).returning(SWEEP.c.id)).scalar_one())
@@ -88,7 +88,9 @@ def finish_sweep(
 def beat(database: Database, sweep_id: int) -> None:
     """Say that a sweep still runs; ``Writer`` does it for every sweep that has something to store."""
     with database.writing() as connection:
-        connection.execute(update(SWEEP).where(SWEEP.c.id == sweep_id).values(heartbeat_at=now_ms()))
+        connection.execute(
+            update(SWEEP).where(SWEEP.c.id == sweep_id).values(heartbeat_at=_clock(connection))
+        )
 
 
 def mark_interrupted(database: Database) -> list[int]:
@@ -148,14 +150,23 @@ def _refuse_overlap(connection: Connection, hosts: set[str]) -> None:
 
 def _bury(connection: Connection) -> list[int]:
     running = select(SWEEP.c.id, SWEEP.c.owner, SWEEP.c.heartbeat_at).where(SWEEP.c.status == "running")
+    now = _clock(connection)
     dead = [
         (row.id, row.heartbeat_at)
-        for row in connection.execute(running)
-        if not lives(row.owner, (now_ms() - row.heartbeat_at) / 1000)
+        for row in connection.execute(running).all()
+        if not lives(row.owner, (now - row.heartbeat_at) / 1000)
     ]
     for sweep_id, last_beat in dead:
         _close(connection, sweep_id, "interrupted", last_beat)
     return [sweep_id for sweep_id, _ in dead]
+
+
+def _clock(connection: Connection) -> int:
+    """Return the time by which hearts beat: of a server its own, as its users' clocks may differ."""
+    if connection.dialect.name == "sqlite":
+        return now_ms()
+    query = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+    return int(connection.exec_driver_sql(query).scalar_one())
 
 
 def _close(connection: Connection, sweep_id: int, status: str, at: int) -> None:

@@ -116,4 +116,6 @@ def test_who_lives() -> None:
     assert not lives(f"{place} {pid} {int(started) + 1}", 0)
     assert not lives(f"{place} 4194305 1", 0)
     assert lives("elsewhere 1 1", 10)
+    assert lives("elsewhere 1 1", -10)
+    assert not lives("elsewhere 1 1", -1e6)
     assert not lives("", 1e6)
