@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import typer
-
 from fleet_cli import exits
 
 if TYPE_CHECKING:
@@ -23,6 +21,10 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 1.0  # a second signal within it is the same one: a shell and its parent may both send it
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Ended(BaseException):
+    """Somebody ended the command; no ``except Exception`` of a library stands in the way."""
 
 
 def listen() -> None:
@@ -70,4 +72,4 @@ def _leave() -> None:
 
 
 def _told_to_end(_number: int, _frame: object) -> None:
-    raise typer.Abort
+    raise Ended

@@ -73,7 +73,7 @@ def run() -> None:
         if not isinstance(left.__context__, BrokenPipeError):
             raise
         code = _reader_has_gone()  # typer and rich both make a SystemExit of it
-    except (Exception, KeyboardInterrupt) as fault:
+    except (Exception, KeyboardInterrupt, ending.Ended) as fault:
         code = _explain(fault)
     sys.exit(code)
 
@@ -96,7 +96,7 @@ def _explain(fault: BaseException) -> int:
     if isinstance(fault, typer.TyperException):
         fault.show()  # type: ignore[attr-defined]  # every one that a command line can raise has it
         return exits.USAGE
-    if isinstance(fault, (KeyboardInterrupt, typer.Abort)):
+    if isinstance(fault, (KeyboardInterrupt, typer.Abort, ending.Ended)):
         _say("interrupted")
         return exits.INTERRUPTED
     if isinstance(fault, FleetError):

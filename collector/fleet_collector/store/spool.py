@@ -146,7 +146,8 @@ def bring_in(database: Database) -> int:
             database.notices.append(f"results wait in {path}: {error}")
             break
     if brought:
-        database.notices.append(f"{brought} results were brought in from a spool file")
+        results = "1 result was" if brought == 1 else f"{brought} results were"
+        database.notices.append(f"{results} brought in from a spool file")
     return brought
 
 
