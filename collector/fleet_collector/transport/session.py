@@ -14,6 +14,7 @@ from fleet_collector.transport.program import Program
 from fleet_collector.transport.silence import SILENCE
 
 _STDERR_BYTES = 16 * 1024
+_NOISE_BYTES = 16 * 1024
 
 
 @dataclass
@@ -63,9 +64,17 @@ class Answer:
             self.overflowed = True
             return True
         self.chunks.append(data)
-        if not self.came_at and MARK + program.nonce.encode() in data:
-            self.came_at = time.time()
+        if not self.came_at:
+            self._look_for(MARK + program.nonce.encode())
         return ended(data, program.nonce)
+
+    def _look_for(self, mark: bytes) -> None:
+        """Note when the first frame comes; of all that was printed before it the end will do."""
+        noise = self.output
+        if mark in noise:
+            self.came_at = time.time()
+        elif len(noise) > 4 * _NOISE_BYTES:
+            self.chunks[:] = [noise[-_NOISE_BYTES:]]
 
     def take_error(self, data: bytes, limit_bytes: int) -> bool:
         """Keep the end of stderr, where the reason stands; tell whether it is too much."""
