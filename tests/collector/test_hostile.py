@@ -271,9 +271,7 @@ async def test_the_total_limit_ends_a_host_that_outlives_all_others(tmp_path: Pa
 
 async def test_among_a_thousand_hosts_each_hostile_one_costs_itself_alone(tmp_path: Path) -> None:
     """980 well hosts and 20 hostile ones take as long as the well ones and one total limit."""
-    limits = msgspec.structs.replace(
-        LIMITS, concurrency=64, per_address=64, connect_seconds=20, login_seconds=20
-    )
+    limits = Limits(total_seconds=15, retries=1, retry_seconds=0.05, concurrency=32, per_address=32)
     hostile = [f"hostile{number}" for number in range(20)]
     async with AsyncExitStack() as stack:
         good = await stack.enter_async_context(server(tmp_path, well))
