@@ -143,9 +143,7 @@ def _refuse_overlap(connection: Connection, hosts: set[str]) -> None:
         if shared:
             more = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
             since = duration(max(now_ms() - row.started_at, 0) / 1000)
-            raise SweepRunning(
-                f"sweep {row.id}, begun {since} ago, is still asking {shared[0]}{more}"
-            )
+            raise SweepRunning(f"sweep {row.id}, begun {since} ago, is still asking {shared[0]}{more}")
 
 
 def _bury(connection: Connection) -> list[int]:
