@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from typing import Literal
 
 from msgspec import Struct
@@ -16,6 +14,7 @@ from msgspec import Struct
 from fleet_collector import bundle, failures
 from fleet_collector.errors import SnapshotError
 from fleet_collector.failures import Failure, HostError, Stage
+from fleet_collector.fan_out import Lane, fan_out
 from fleet_collector.inventory import Target
 from fleet_collector.snapshot import STEPS, Snapshot
 from fleet_collector.snapshot.frames import MARK, decode, without_python
@@ -53,19 +52,6 @@ class Outcome(Struct, frozen=True, kw_only=True):
         sections = [getattr(self.snapshot, step) for step in STEPS]
         broken = any(section is None or section.status in ("error", "timeout") for section in sections)
         return "partial" if broken or self.failure is not None else "ok"
-
-
-@dataclass(frozen=True)
-class Lane:
-    """Hosts that are asked through the same door, at most ``at_once`` at the same time."""
-
-    targets: Sequence[Target]
-    at_once: int
-
-    @property
-    def workers(self) -> int:
-        """How many tasks it is worth."""
-        return min(self.at_once, len(self.targets))
 
 
 @lru_cache(maxsize=256)
@@ -118,7 +104,7 @@ async def through(
             return await _outcome(target, programs(target).nonce, ask, bounds)
 
     lanes = lanes_of(waiting, connections, bounds)
-    async with aclosing(fan_out(lanes, one, bounds, stop or asyncio.Event())) as outcomes:
+    async with aclosing(fan_out(lanes, one, _cancelled, bounds, stop or asyncio.Event())) as outcomes:
         async for outcome in outcomes:
             yield outcome
 
@@ -218,63 +204,6 @@ def lanes_of(targets: list[Target], connections: Ssh, limits: Limits) -> list[La
         Lane(hosts, limits.concurrency if bastion is None else limits.per_bastion)
         for bastion, hosts in lanes.items()
     ]
-
-
-async def fan_out(
-    lanes: list[Lane],
-    one: Callable[[Target], Awaitable[Outcome]],
-    limits: Limits,
-    stop: asyncio.Event,
-) -> AsyncGenerator[Outcome]:
-    """Yield what ``one`` returns for each target, ``limits.concurrency`` at once, in the order they finish.
-
-    Memory is bounded: no host is begun while as many outcomes wait to be taken. Hosts that wait for their
-    bastion hold no place of others.
-    """
-    done: asyncio.Queue[Outcome | Exception] = asyncio.Queue()
-    room = asyncio.Semaphore(2 * limits.concurrency)
-    places = asyncio.Semaphore(limits.concurrency)
-
-    async def work(place: int, rest: Iterator[Target]) -> None:
-        await asyncio.sleep(limits.ramp(place))
-        for target in rest:
-            began = time.time()
-            try:
-                async with places:
-                    await room.acquire()
-                    done.put_nowait(await one(target))
-            except asyncio.CancelledError:
-                done.put_nowait(_cancelled(target, began))
-                raise
-            except Exception as error:
-                done.put_nowait(error)
-
-    rests = [iter(lane.targets) for lane in lanes]
-    hands = [rest for rest, lane in zip(rests, lanes, strict=True) for _ in range(lane.workers)]
-    workers = [asyncio.create_task(work(place, rest)) for place, rest in enumerate(hands)]
-
-    async def halt() -> None:
-        await stop.wait()
-        await _end(workers)
-        for target in chain(*rests):
-            done.put_nowait(_cancelled(target, time.time()))
-
-    watcher = asyncio.create_task(halt())
-    try:
-        for _ in range(sum(len(lane.targets) for lane in lanes)):
-            outcome = await done.get()
-            room.release()
-            if isinstance(outcome, Exception):
-                raise outcome
-            yield outcome
-    finally:
-        await _end([watcher, *workers])
-
-
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _cancelled(target: Target, started_at: float) -> Outcome:

@@ -15,7 +15,7 @@ import pytest
 from fleet_collector.bundle import Request
 from fleet_collector.errors import SettingsError
 from fleet_collector.inventory import Target
-from fleet_collector.scan import Lane, Outcome, fan_out, program, run_local, sweep, through
+from fleet_collector.scan import Outcome, program, run_local, sweep, through
 from fleet_collector.transport import Limits, Program, Ssh, SshOptions, run
 from fleet_collector.transport.known_hosts import KnownHosts
 from tests.collector import peers
@@ -449,64 +449,6 @@ async def test_leaving_early_leaves_nothing_behind(tmp_path: Path) -> None:
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_no_more_hosts_at_once_than_allowed_and_slow_ones_delay_nobody() -> None:
-    running = most = 0
-    finished: list[str] = []
-    gate = asyncio.Event()
-
-    async def visit(target: Target) -> Outcome:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        if target.name.startswith("slow"):
-            await gate.wait()
-        await asyncio.sleep(0)
-        running -= 1
-        return Outcome(target=target, started_at=0, finished_at=0)
-
-    targets = [Target("slow0"), *(Target(f"quick{n}") for n in range(500)), Target("slow1")]
-    limits = msgspec.structs.replace(LIMITS, concurrency=7, burst=7)
-    async for outcome in fan_out([Lane(targets, len(targets))], visit, limits, asyncio.Event()):
-        finished.append(outcome.target.name)
-        if len(finished) == 500:
-            gate.set()
-    assert most == 7
-    assert len(finished) == 502
-    assert all(name.startswith("quick") for name in finished[:500])
-
-
-async def test_outcomes_that_nobody_takes_hold_the_sweep_back() -> None:
-    begun = 0
-
-    async def visit(target: Target) -> Outcome:
-        nonlocal begun
-        begun += 1
-        return Outcome(target=target, started_at=0, finished_at=0)
-
-    targets = [Target(f"h{n}") for n in range(1000)]
-    async with aclosing(
-        fan_out(
-            [Lane(targets, len(targets))],
-            visit,
-            msgspec.structs.replace(LIMITS, concurrency=4),
-            asyncio.Event(),
-        )
-    ) as outcomes:
-        await anext(outcomes)
-        for _ in range(100):
-            await asyncio.sleep(0)
-        assert begun <= 2 * 4 + 1
-
-
-async def test_a_fault_of_fleet_itself_is_raised() -> None:
-    async def visit(target: Target) -> Outcome:
-        raise KeyError(target.name)
-
-    with pytest.raises(KeyError):
-        async for _ in fan_out([Lane([Target("a")], 1)], visit, LIMITS, asyncio.Event()):
-            pass
-
-
 def test_run_returns_what_its_coroutine_returns(tmp_path: Path) -> None:
     async def main() -> str | None:
         async with server(tmp_path, well) as host:
@@ -553,23 +495,3 @@ async def test_kept_connections_are_used_again_and_made_anew_when_they_have_drop
             kept.abort()
         assert await looks(connections, host) == ["ok"]
         assert host.connections == 2
-
-
-async def test_hosts_that_wait_for_their_bastion_hold_no_place_of_others() -> None:
-    behind, free = [Target(f"b{n}") for n in range(6)], [Target(f"f{n}") for n in range(6)]
-    through_bastion = asyncio.Semaphore(1)
-    opened = asyncio.Event()
-
-    async def visit(target: Target) -> Outcome:
-        if target in behind:
-            async with through_bastion:
-                await opened.wait()
-        return Outcome(target=target, started_at=0.0, finished_at=1.0)
-
-    limits = msgspec.structs.replace(LIMITS, concurrency=3)
-    order = []
-    async for outcome in fan_out([Lane(behind, 1), Lane(free, 3)], visit, limits, asyncio.Event()):
-        order.append(outcome.target)
-        if len(order) == len(free):
-            opened.set()
-    assert order == [*free, *behind]

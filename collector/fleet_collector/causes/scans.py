@@ -79,10 +79,14 @@ def _around(judged: Judged, neighbours: Iterable[Judged]) -> str:
     others = [one for one in neighbours if one is not judged and subnet_of(one) == subnet]
     if not others:
         return ""
-    silent = sum(one.failure is not None for one in others)
-    if silent == len(others):
+    answering = sum(one.failure is None for one in others)
+    if len(others) == 1:
+        return f"the other host in {subnet} {'answers' if answering else 'could not be scanned either'}"
+    if not answering:
         return f"none of the other {len(others)} hosts in {subnet} could be scanned either"
-    return f"{len(others) - silent} of the other {len(others)} hosts in {subnet} answer"
+    return (
+        f"{answering} of the other {len(others)} hosts in {subnet} {'answer' if answering > 1 else 'answers'}"
+    )
 
 
 def subnet_of(judged: Judged) -> str | None:
