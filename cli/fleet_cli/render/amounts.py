@@ -65,7 +65,8 @@ def due(trend: Trend, at: float, now: float) -> str:
     first, last = _length(max(early - elapsed, 0.0), math.floor), _length(late - elapsed, math.ceil)
     if first == "0 h" or first[-1] == last[-1]:
         first = first[:-2]
-    return f"{_length(max(likeliest - elapsed, 0.0), round)} ({first}-{last})"
+    likely = _length(max(likeliest - elapsed, 0.0), round)
+    return f"{'< 1 h' if likely == '0 h' else likely} ({first}-{last})"
 
 
 _SHORT = {"now": "at its limit now", "by now": "by now", "in more than 2 years": "> 2 years"}

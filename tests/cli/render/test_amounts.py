@@ -29,6 +29,7 @@ def trend(low: float | None, likely: float | None, high: float | None) -> Trend:
     [
         (6.3, 9.2, 14.8, "in 6 to 15 days", "9 d (6-15 d)"),
         (0.0, 0.6, 1.5, "within 36 hours", "14 h (0-36 h)"),
+        (0.0, 0.01, 1.5, "within 36 hours", "< 1 h (0-36 h)"),
         (0.2, 1.4, 3.5, "in 4 hours to 4 days", "34 h (4 h-4 d)"),
         (0.01, 1.4, 3.5, "within 4 days", "34 h (0-4 d)"),
         (0.05, 1.0, 2.5, "in 1 hour to 3 days", "24 h (1 h-3 d)"),
