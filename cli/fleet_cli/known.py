@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 import typer
 
+from fleet_cli.database import NOTHING_SCANNED
 from fleet_collector import store
 from fleet_collector.errors import UsageError
 from fleet_collector.store import Database, ScanSummary
@@ -24,7 +25,7 @@ def names(database: Database, words: Sequence[str] | None) -> list[str] | None:
         return None
     known = store.host_names(database)
     if not known:
-        raise UsageError("no host was scanned yet: fleet scan hosts.txt")
+        raise UsageError(NOTHING_SCANNED)
     found: dict[str, None] = {}
     for word in words:
         found.update(dict.fromkeys(_named(word, known)))

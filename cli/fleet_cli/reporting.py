@@ -47,7 +47,7 @@ def report(
     """Make a sweep, print what came of it, and return the exit code."""
     chosen = scanning.plan(asked, settings)
     collected = _Collected(format_, full=full)
-    with database.connect(db, settings) as opened:
+    with database.connect(db, settings, create=True) as opened:
         _warn_of_missed(opened)
         with _progress(len(chosen.targets), shown=not quiet) as bar:
             polite = replace(

@@ -32,7 +32,7 @@ def watch(
     chosen = scanning.plan(asked, settings)
     if asked.timeout_seconds is None:
         chosen = replace(chosen, limits=_bounded(chosen.limits, every_seconds))
-    with database.connect(db, settings) as opened:
+    with database.connect(db, settings, create=True) as opened:
         return transport.run(_watch(chosen, asked.words, opened, every_seconds, for_seconds))
 
 

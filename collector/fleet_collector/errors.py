@@ -3,7 +3,8 @@
 FleetError
 ├── UsageError            exit code 64
 │   ├── InventoryError    a hosts file or a host expression
-│   └── SettingsError     fleet.toml, an option, an environment variable
+│   ├── SettingsError     fleet.toml, an option, an environment variable
+│   └── NoDatabase        a database that is to be read and is not there
 ├── StoreError            the database: unreachable, locked, newer than this program
 │   └── SweepRunning      another sweep is asking the same hosts
 └── SnapshotError         bytes of a host that are not a snapshot
@@ -29,6 +30,10 @@ class InventoryError(UsageError):
 
 class SettingsError(UsageError):
     """The settings cannot be used."""
+
+
+class NoDatabase(UsageError):
+    """There is no such database."""
 
 
 class StoreError(FleetError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet_collector.errors import StoreError
+from fleet_collector.errors import NoDatabase, StoreError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -22,11 +22,12 @@ LOCK = 0x666C6565742D6462
 __all__ = ["HEAD", "LOCK", "VERSION_TABLE", "upgrade"]
 
 
-def upgrade(engine: Engine) -> bool:
+def upgrade(engine: Engine, *, create: bool = True) -> bool:
     """Bring a database to ``HEAD``; return whether anything was to be done.
 
     Safe with several processes at once. Raises StoreError for a database of a newer fleet, and for one that
-    holds somebody else's tables; errors of the driver pass through.
+    holds somebody else's tables, NoDatabase for an empty one unless ``create``; errors of the driver pass
+    through.
     """
     with engine.connect() as connection:
         if _version(connection) == HEAD:
@@ -36,6 +37,10 @@ def upgrade(engine: Engine) -> bool:
         version = _version(connection)
         if version is None:
             _refuse_foreign(connection)
+            if not create:
+                raise NoDatabase(
+                    f"the database {_shown(connection)} is empty; correct --db, or fill it with a scan"
+                )
             _refuse_letters(connection)
             _create(connection)
         elif version != HEAD:

@@ -109,16 +109,45 @@ def test_wrong_usage_is_64_and_one_sentence_on_standard_error(
     assert said.out == ""
 
 
+READING = (
+    ("show", "web1"),
+    ("history", "web1"),
+    ("why",),
+    ("hosts",),
+    ("trends",),
+    ("diff",),
+    ("db", "stats"),
+    ("db", "prune"),
+)
+
+
 def test_before_the_first_scan_every_command_says_what_to_do(fleet: Fleet) -> None:
-    for words in (["show", "web1"], ["history", "web1"], ["diff", "web1"], ["why", "web1"]):
+    for words in READING:
         said = fleet(*words)
         assert (said.code, said.out) == (64, "")
         assert said.err == "fleet: no host was scanned yet: fleet scan hosts.txt\n"
+
+
+@pytest.mark.parametrize("words", READING, ids=" ".join)
+def test_who_reads_makes_no_database_of_a_mistyped_name(
+    fleet: Fleet, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    path = tmp_path / "no" / "typo.db"
+    said = fleet(*words, "--db", str(path))
+    assert (said.code, said.out) == (64, "")
+    assert said.err == f"fleet: there is no database {path}; correct --db, or make it with a scan\n"
+    assert not path.parent.exists()
+
+
+def test_a_database_without_a_host(fleet: Fleet) -> None:
+    assert fleet("db", "upgrade").code == 0
+    assert fleet("show", "web1").err == "fleet: no host was scanned yet: fleet scan hosts.txt\n"
     for words in (["why"], ["hosts"], ["trends"], ["diff"], ["db", "stats"]):
         assert fleet(*words).code == 0
 
 
 def test_nothing_is_called_well_where_nothing_was_scanned(fleet: Fleet) -> None:
+    fleet("db", "upgrade")
     assert fleet("why").out.strip() == "no host was scanned by then: fleet scan hosts.txt"
 
 
@@ -188,10 +217,16 @@ def test_text_that_is_no_database_is_refused_and_left_as_it_is(fleet: Fleet, hom
     ],
 )
 def test_a_database_that_cannot_be_had_is_70(fleet: Fleet, address: str, named: str) -> None:
-    said = fleet("hosts", "--db", address)
+    said = fleet("db", "upgrade", "--db", address)
     assert (said.code, said.out) == (70, "")
     assert named in said.err
     assert said.err.count("\n") == 1
+
+
+def test_a_database_in_the_home_directory(fleet: Fleet, home: Path) -> None:
+    (home / "fleet.toml").write_text('database = "~/kept/fleet.db"')
+    said = fleet("db", "upgrade", "--config", str(home / "fleet.toml"))
+    assert (said.code, said.out) == (0, f"{home}/kept/fleet.db is up to date\n")
 
 
 def test_a_newer_database_is_left_alone(fleet: Fleet, database: Path) -> None:

@@ -74,8 +74,8 @@ def test_a_notice_of_opening_is_told_once_by_a_sweep(
 ) -> None:
     connect = store.connect
 
-    def noticing(address: str) -> store.Database:
-        opened = connect(address)
+    def noticing(address: str, *, create: bool) -> store.Database:
+        opened = connect(address, create=create)
         opened.notices.append("7 results were brought in")
         return opened
 

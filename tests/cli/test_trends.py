@@ -205,6 +205,7 @@ def test_who_may_only_read_sees_all_the_same(fleet: Fleet, program: Program) -> 
 
 
 def test_an_empty_database(fleet: Fleet) -> None:
+    fleet("db", "upgrade")
     said = fleet("trends")
     assert said.code == 0
     assert "0 hosts, 0 series: 0 rising" in said.out

@@ -22,7 +22,7 @@ def upgrade(db: Database = None, config: Config = None) -> None:
     """
     from fleet_cli import database, settings
 
-    with database.connect(db, settings.load(config)) as opened:
+    with database.connect(db, settings.load(config), create=True) as opened:
         typer.echo(f"{opened.shown} is up to date")
 
 

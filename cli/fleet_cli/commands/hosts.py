@@ -42,9 +42,7 @@ def command(
         missed = missed_night(opened, now)
     shown = every if unseen is None else silent(every, now, unseen)
     rows = [rendering.row(host) for host in shown]
-    empty = (
-        "every host answered within that time" if every else "no host was scanned yet: fleet scan hosts.txt"
-    )
+    empty = "every host answered within that time" if every else database.NOTHING_SCANNED
     data.emit(
         format_, "hosts", rendering.COLUMNS, rows, rendering.table(shown, now) if shown else Text(empty)
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from fleet_collector.errors import SettingsError, StoreError
+from fleet_collector.errors import NoDatabase, SettingsError, StoreError
 from fleet_collector.store.trouble import sentence
 
 BUSY_SECONDS = 30.0
@@ -81,24 +81,25 @@ class Database:
         self.close()
 
 
-def open_database(address: str) -> Database:
+def open_database(address: str, *, create: bool) -> Database:
     """Open a database by URL (``sqlite:////path``, ``postgresql://user@host/name``) or SQLite file name.
 
-    Creates the file and its directory, readable by the owner alone, and brings the tables to this program's
-    form. Raises StoreError, and SettingsError for an address that is none.
+    Brings the tables to this program's form; with ``create`` makes what is not there, the file and its
+    directory readable by the owner alone. Raises StoreError, NoDatabase, and SettingsError for an address
+    that is none.
     """
     from fleet_migrations import upgrade
 
     url = _url(address)
     if url.drivername.startswith("sqlite"):
-        _create(Path(url.database or ""))
+        _find(Path(url.database or ""), create=create)
         engine = _sqlite(url)
     else:
         engine = _postgresql(url)
     database = Database(engine)
     try:
         with database.door():
-            upgrade(engine)
+            upgrade(engine, create=create)
     except BaseException:
         engine.dispose()
         raise
@@ -129,21 +130,30 @@ def _shown(url: URL) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=True)
 
 
-def _create(path: Path) -> None:
-    """Create the file for its owner alone: command lines of processes will stand in it.
+def _find(path: Path, *, create: bool) -> None:
+    """Make sure that the file is there.
 
-    An existing one is not opened here: closing a file of SQLite's drops all its locks of this process.
+    It is not opened: closing a file of SQLite's drops all its locks of this process.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError:
         if path.is_dir():
-            raise StoreError(f"the database {path} is a directory; name a file in it") from None
+            raise StoreError(f"the database {path} is a directory; name a file in it")
+        if create:
+            _create(path)
+        elif not path.exists():
+            raise NoDatabase(f"there is no database {path}; correct --db, or make it with a scan")
     except OSError as error:
+        what = "created" if create else "opened"
         raise StoreError(
-            f"the database {path} cannot be created: {error.strerror}; name another one with --db"
+            f"the database {path} cannot be {what}: {error.strerror}; name another one with --db"
         ) from error
+
+
+def _create(path: Path) -> None:
+    """Create the file, if it is new, for its owner alone: command lines of processes will stand in it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _sqlite(url: URL) -> Engine:

@@ -6,12 +6,13 @@ from fleet_collector.store.database import Database, open_database
 from fleet_collector.store.spool import bring_in
 
 
-def connect(address: str) -> Database:
+def connect(address: str, *, create: bool = True) -> Database:
     """Open a database by URL (``sqlite:////path``, ``postgresql://user@host/name``) or SQLite file name.
 
-    It is created, upgraded, and completed with spooled results as needed; ``notices`` tells a person of the
-    latter. Raises StoreError with a sentence that says what to do.
+    It is upgraded, and completed with spooled results as needed; ``notices`` tells a person of the latter.
+    One that is not there is made if ``create``, else refused with NoDatabase: who wants to read has mistyped
+    its name. Raises StoreError with a sentence that says what to do.
     """
-    database = open_database(address)
+    database = open_database(address, create=create)
     bring_in(database)
     return database

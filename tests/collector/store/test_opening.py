@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from fleet_collector import store
-from fleet_collector.errors import SettingsError, StoreError
+from fleet_collector.errors import NoDatabase, SettingsError, StoreError
 from fleet_collector.store import database as door
+from tests import postgres
 from tests.collector.store.records import NOON, child, finish, sweep, well
 
 
@@ -32,6 +33,17 @@ def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
             for name in ("journal_mode", "synchronous", "foreign_keys", "auto_vacuum")
         }
     assert settings == {"journal_mode": "wal", "synchronous": 1, "foreign_keys": 1, "auto_vacuum": 2}
+
+
+def test_who_reads_makes_nothing(tmp_path: Path, postgres_server: postgres.Cluster) -> None:
+    missing = tmp_path / "not" / "there" / "fleet.db"
+    with pytest.raises(NoDatabase, match="there is no database"):
+        store.connect(str(missing), create=False)
+    assert not missing.parent.exists()
+    with postgres_server.database() as url:
+        for _ in range(2):
+            with pytest.raises(NoDatabase, match="is empty"):
+                store.connect(url, create=False)
 
 
 def test_a_database_at_the_newest_form_opens_without_alembic(address: str) -> None:
