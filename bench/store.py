@@ -86,7 +86,7 @@ def _measure(
 def _reading(url: str, hosts: int) -> dict[str, str]:
     with store.connect(url) as database:
         keys = store.series(database, ["host0007"], ["metric007"])
-        times = [_milliseconds(lambda: store.points(database, keys[0].id)) for _ in range(5)]
+        times = [_milliseconds(lambda: list(store.histories(database, [keys[0].id]))) for _ in range(5)]
         everyone = [f"host{n:04d}" for n in range(hosts)]
         begin = time.process_time()
         summaries = store.hosts(database, everyone)

@@ -14,7 +14,7 @@ import numpy as np
 
 from fleet_collector import store
 from fleet_collector.metrics import METRICS, Latest, limit_of
-from fleet_collector.outlook import SURE, Outlook, foretold, judged
+from fleet_collector.outlook import MET, SURE, Outlook, foretold, judged, worsening
 from fleet_collector.store import Database, History, SeriesKey
 from fleet_collector.trends.samples import LEAST_SAMPLES
 from fleet_collector.trends.screen import may_reach, may_rise
@@ -25,31 +25,13 @@ WITHIN_DAYS = 14.0
 PART_OF_LIMIT = 0.25
 DAY_MS = 86_400_000
 
-FORETOLD = frozenset(
-    (
-        "disk_used_bytes",
-        "inodes_used_percent",
-        "log_bytes",
-        "mem_available_bytes",
-        "process_rss_bytes",
-        "process_fds",
-        "process_threads",
-        "processes",
-        "threads",
-        "open_files",
-        "time_wait",
-        "local_ports_percent",
-        "conntrack",
-    )
-)
+FORETOLD = MET | {"log_bytes", "mem_available_bytes", "process_rss_bytes", "process_threads"}
 
 
 def foretell(database: Database, names: Iterable[str], now: int) -> int:
     """Keep a forecast of every number of these hosts that ends soon; return how many. ``now`` in ms."""
     samples = store.latest_samples(database, names, before=now + 1)
-    latest: dict[str, dict[tuple[str, str], float]] = {}
-    for _, host, metric, label, value in samples:
-        latest.setdefault(host, {})[metric, label] = value
+    latest = store.by_host(samples)
     limits = {
         SeriesKey(series, host, metric, label): limit
         for series, host, metric, label, value in samples
@@ -86,12 +68,7 @@ def _due(
             blocks[len(history.at)].append(history)
     for block in blocks.values():
         of = [keys[history.series_id] for history in block]
-        rows = np.array(
-            [
-                h.values if METRICS[k.metric].worse == "high" else -h.values
-                for h, k in zip(block, of, strict=True)
-            ]
-        )
+        rows = np.array([worsening(key.metric, h.values) for key, h in zip(of, block, strict=True)])
         days = np.array([history.at for history in block]) / DAY_MS
         reach = may_reach(days, rows, np.array([limits[key] for key in of]), WITHIN_DAYS)
         due = np.flatnonzero(reach)

@@ -8,6 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fleet_collector import store
 from fleet_collector.findings.finding import Severity
 from fleet_collector.findings.thresholds import Thresholds
@@ -97,6 +100,11 @@ def outlook(
         return trend, limit
     turned = analyse(at, [-value for value in values], None if limit is None else -limit)
     return _upright(turned), limit
+
+
+def worsening(metric: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values of a metric turned so that more is worse."""
+    return values if METRICS[metric].worse == "high" else -values
 
 
 def _rotations(at: Sequence[float], values: Sequence[float]) -> tuple[Reset, ...]:

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fleet_collector import store
 from fleet_collector.metrics import METRICS
-from fleet_collector.outlook import SURE, Outlook, is_stale, judged, urgency
+from fleet_collector.outlook import SURE, Outlook, is_stale, judged, urgency, worsening
 from fleet_collector.store import Database, History, SeriesKey
 from fleet_collector.trends import Trend
 from fleet_collector.trends.samples import LEAST_SAMPLES
@@ -141,7 +140,5 @@ def _screened(histories: Iterable[History], keys: Mapping[int, SeriesKey]) -> It
 
 
 def _screen(block: list[History], keys: Mapping[int, SeriesKey]) -> Iterator[tuple[History, bool]]:
-    rows: NDArray[np.float64] = np.array(
-        [h.values if METRICS[keys[h.series_id].metric].worse == "high" else -h.values for h in block]
-    )
+    rows = np.array([worsening(keys[history.series_id].metric, history.values) for history in block])
     return zip(block, may_rise(rows).tolist(), strict=True)

@@ -20,6 +20,7 @@ from tests.cli import seeded
 from tests.cli.conftest import Fleet
 from tests.collector import hosts
 from tests.collector.nights import DAY_MS, GIB, Host, keep, level, line, volume
+from tests.collector.store.records import points
 from tests.program import Program
 
 
@@ -221,7 +222,7 @@ def test_the_zone_of_the_collector_does_not_matter(
     try:
         told = fleet("history", "web1", "-m", "time_wait", "--format", "json").json["points"][-1]["at"]
         with store.connect(str(nights)) as opened:
-            newest = store.points(opened, store.series(opened, ["web1"], ["time_wait"])[0].id).at[-1]
+            newest = points(opened, store.series(opened, ["web1"], ["time_wait"])[0].id)[0][-1]
         assert told[:19] == time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(newest / 1000))
     finally:
         monkeypatch.undo()

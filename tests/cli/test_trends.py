@@ -18,6 +18,7 @@ from fleet_collector.metrics import Sample
 from fleet_collector.record import Record
 from tests.cli.conftest import Fleet
 from tests.collector.nights import DAY_MS, GIB, Host, keep, level, line, volume
+from tests.collector.store.records import points
 from tests.program import Program
 
 CREEPING: dict[str, Host] = {
@@ -305,7 +306,7 @@ def test_the_growth_of_a_week_is_told(fleet: Fleet, program: Program) -> None:
     fleet("trends", "--until", "10d")
     with store.connect(str(program.database)) as opened:
         (key,) = store.series(opened)
-        at = store.points(opened, key.id).at[-15]
+        at = points(opened, key.id)[0][-15]
         made = store.Forecast(
             series_id=key.id,
             made_at=at,

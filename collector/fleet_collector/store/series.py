@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 AT_ONCE = 500
 SERIES_AT_ONCE = 1000  # of whole histories in memory: 1,000 series of 750 points are 18 MB
 EVER = 2**62
+LatestSample = tuple[int, str, str, str, float]
 LASTING = 3 * 86_400_000  # ms for which the last known value of a number stands for the present one
 
 
@@ -29,13 +30,6 @@ class SeriesKey(NamedTuple):
     host: str
     metric: str
     label: str
-
-
-class Points(NamedTuple):
-    """A history, oldest first: times in ms since the epoch, and values."""
-
-    at: list[int]
-    values: list[float]
 
 
 class History(NamedTuple):
@@ -63,32 +57,6 @@ def series(
     return sorted(found, key=itemgetter(1, 2, 3))
 
 
-def metrics(database: Database, name: str | None = None) -> list[str]:
-    """Return the metrics that have a series, of one host or of any, sorted."""
-    query = select(SERIES.c.metric).distinct()
-    if name is not None:
-        query = query.join(HOST, HOST.c.id == SERIES.c.host_id).where(HOST.c.name == name)
-    with database.reading() as connection:
-        return sorted(connection.scalars(query))
-
-
-def labels(database: Database, name: str, metric: str) -> list[str]:
-    """Return the labels under which a host has a metric, sorted; one empty one where it has no label."""
-    return [key.label for key in series(database, [name], [metric])]
-
-
-def points(database: Database, series_id: int, *, since: int = 0, until: int = EVER) -> Points:
-    """Return a series' points in ``since <= at < until`` (ms), oldest first."""
-    query = (
-        select(SAMPLE.c.at, SAMPLE.c.value)
-        .where(SAMPLE.c.series_id == series_id, SAMPLE.c.at >= since, SAMPLE.c.at < until)
-        .order_by(SAMPLE.c.at)
-    )
-    with database.reading() as connection:
-        rows = plain_rows(connection, query)
-    return Points([row[0] for row in rows], [row[1] for row in rows])
-
-
 def histories(
     database: Database, series_ids: Iterable[int], *, since: int = 0, until: int = EVER
 ) -> Iterator[History]:
@@ -111,15 +79,18 @@ def latest_values(
     What that scan could not measure is taken from the days before it: a limit does not go with a step that
     timed out. Of the scans ``before`` a time (ms), where one is given.
     """
+    return by_host(latest_samples(database, names, before=before))
+
+
+def by_host(samples: Iterable[LatestSample]) -> dict[str, dict[tuple[str, str], float]]:
+    """Return the values of such samples by host, and of each by (metric, label)."""
     found: dict[str, dict[tuple[str, str], float]] = {}
-    for _, host, metric, label, value in latest_samples(database, names, before=before):
+    for _, host, metric, label, value in samples:
         found.setdefault(host, {})[metric, label] = value
     return found
 
 
-def latest_samples(
-    database: Database, names: Iterable[str], *, before: int = EVER
-) -> list[tuple[int, str, str, str, float]]:
+def latest_samples(database: Database, names: Iterable[str], *, before: int = EVER) -> list[LatestSample]:
     """Return the same as rows: series number, host, metric, label and value."""
     last = (
         select(func.max(SCAN.c.taken_at))
@@ -128,7 +99,7 @@ def latest_samples(
         .scalar_subquery()
     )
     hosts = select(HOST.c.id, HOST.c.name, last.label("last"))
-    found: list[tuple[int, str, str, str, float]] = []
+    found: list[LatestSample] = []
     with database.reading() as connection:
         for some in chunks(sorted(set(names)), AT_ONCE):
             rows = plain_rows(connection, _latest(hosts.where(HOST.c.name.in_(some))))

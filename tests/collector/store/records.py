@@ -37,6 +37,12 @@ def snapshot(**sections: dict[str, Any]) -> Snapshot:
     return msgspec.convert({"schema": 1, "agent": {"version": "1"}, **made}, Snapshot)
 
 
+def points(database: store.Database, series_id: int) -> tuple[list[int], list[float]]:
+    """The times and values of one series."""
+    found = list(store.histories(database, [series_id]))
+    return (found[0].at.tolist(), found[0].values.tolist()) if found else ([], [])
+
+
 def samples(count: int = 3, start: float = 0.0) -> list[Sample]:
     return [Sample("disk_used_bytes", f"/{n}", start + n) for n in range(count)]
 

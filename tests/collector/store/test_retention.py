@@ -9,7 +9,7 @@ import sqlalchemy
 from fleet_collector import store
 from fleet_collector.metrics import Sample
 from fleet_collector.retention import Pruned, Retention, prune
-from tests.collector.store.records import DAY, FINDING, NOON, failed, samples, sweep, well
+from tests.collector.store.records import DAY, FINDING, NOON, failed, points, samples, sweep, well
 
 HOUR = DAY // 24
 
@@ -17,7 +17,7 @@ HOUR = DAY // 24
 def times(database: store.Database, host: str = "a") -> list[int]:
     """Times of every sample of a host's first series."""
     keys = store.series(database, [host])
-    return store.points(database, keys[0].id).at if keys else []
+    return points(database, keys[0].id)[0] if keys else []
 
 
 def test_old_days_keep_their_first_answer(database: store.Database) -> None:

@@ -21,6 +21,7 @@ from tests.collector.store.records import (
     child,
     failed,
     finish,
+    points,
     samples,
     sweep,
     well,
@@ -54,7 +55,7 @@ def test_what_is_saved_can_be_read(database: store.Database) -> None:
     assert store.snapshot(database, db1.id) is None
     [key] = store.series(database, ["web1"], ["disk_used_bytes"])[2:]
     assert key[1:] == ("web1", "disk_used_bytes", "/2")
-    assert store.points(database, key.id) == ([NOON], [2.0])
+    assert points(database, key.id) == ([NOON], [2.0])
 
 
 def replace_finding(subject: str) -> FindingRead:
@@ -101,7 +102,7 @@ def test_text_that_postgresql_cannot_hold(database: store.Database) -> None:
     )
     [scan] = store.latest(database)
     assert store.findings(database, [scan.id])[scan.id][0].subject == "nul\ufffdhere"
-    assert store.labels(database, "a", "log_bytes") == [label.replace("\0", "\ufffd")]
+    assert [key.label for key in store.series(database, ["a"])] == [label.replace("\0", "\ufffd")]
 
 
 def test_large_numbers_and_many_hosts_at_once(database: store.Database) -> None:
