@@ -75,7 +75,7 @@ def read(
 
     Raises UsageError for an unknown metric, or where the hosts have none of it, with the nearest names.
     """
-    keys = _chosen(database, hosts, words)
+    keys = chosen(database, hosts, words)
     if len(keys) > MOST_SERIES:
         raise UsageError(
             f"{len(keys):,} series are too many to show; name fewer hosts, or a label (METRIC:LABEL)"
@@ -90,28 +90,29 @@ def read(
     return [_history(key, found.get(key.id), latest.get(key.host, {}), now) for key in keys]
 
 
-def _chosen(database: Database, hosts: Sequence[str], words: Sequence[str]) -> list[SeriesKey]:
+def chosen(database: Database, hosts: Sequence[str] | None, words: Sequence[str]) -> list[SeriesKey]:
+    """The series that the words name on these hosts, or on all; raises UsageError as ``read`` does."""
     asked = [word.partition(":")[::2] for word in words] or [(metric, "") for metric in GLANCE]
     for metric, _ in asked:
         check("metric", metric, METRICS)
     every = store.series(database, hosts, {metric for metric, _ in asked})
-    chosen: dict[SeriesKey, None] = {}
+    named: dict[SeriesKey, None] = {}
     for metric, label in asked:
         found = [key for key in every if key.metric == metric and label in {"", key.label}]
         if words and not found:
             _refuse(metric, label, {key.label for key in every if key.metric == metric}, hosts)
-        chosen.update(dict.fromkeys(found))
-    return list(chosen)
+        named.update(dict.fromkeys(found))
+    return list(named)
 
 
-def _refuse(metric: str, label: str, labels: set[str], hosts: Sequence[str]) -> None:
+def _refuse(metric: str, label: str, labels: set[str], hosts: Sequence[str] | None) -> None:
     """Say what is wrong with words that name no series of these hosts; raises UsageError."""
     what = METRICS[metric].labelled
     if label and what is None:
         raise UsageError(f"{metric} is one number of a host, not one of each {label!r}; write {metric}")
     if labels:
         check(f"{what} of {metric}", label, labels)
-    raise UsageError(f"{metric} was not measured on {fold(hosts[:20])}")
+    raise UsageError(f"{metric} was not measured on {'any host' if hosts is None else fold(hosts[:20])}")
 
 
 def _history(key: SeriesKey, found: store.History | None, latest: Latest, now: float) -> History:

@@ -70,6 +70,17 @@ Config = Annotated[
 AsFormat = Annotated[Format, typer.Option("--format", "-o", help="How data is printed.")]
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Leave with 0 whatever was found.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only what is not fine; for cron.")]
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metric",
+        "-m",
+        metavar="METRIC[:LABEL]",
+        help="Only this; several with several -m.",
+        autocompletion=completion.metrics,
+    ),
+]
+At = Annotated[str | None, typer.Option("--at", metavar="WHEN", help="As it was then: 3d, 2026-11-01.")]
 Since = Annotated[
     str | None, typer.Option("--since", metavar="WHEN", help="From: 12h, 30d, 2026-11-01 or a full ISO time.")
 ]

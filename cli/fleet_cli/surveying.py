@@ -20,7 +20,7 @@ from fleet_collector.survey import survey as look
 from fleet_collector.wording import plain
 
 Span = tuple[float, float]
-LOOK_BACK = 60 * 86400.0
+LOOK_BACK = 60 * outlook.DAY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +45,15 @@ def survey(
     window: Span,
     settings: Settings,
 ) -> Surveyed:
-    """Look at all series; raises UsageError for unknown hosts and metrics."""
+    """Look at all series; raises UsageError for unknown hosts, metrics and labels."""
     for metric in (word.partition(":")[0] for word in metrics or ()):
         known.check("metric", metric, METRICS)
         if METRICS[metric].worse is None or METRICS[metric].counter:
             raise UsageError(f"{metric} is a number that leads nowhere bad; see it with fleet history")
     start, end = (round(at * 1000) for at in window)
     names = known.names(database, words)
+    if labelled := [word for word in metrics or () if ":" in word]:
+        histories.chosen(database, names, labelled)  # refuses a label that nothing has
     found = _judged(database, look(database, names, metrics or None, since=start, until=end + 1), settings)
     return Surveyed(survey=found, hindsight=hindsight.hindsight(database, end))
 

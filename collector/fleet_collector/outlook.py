@@ -131,6 +131,8 @@ def _unless_rotated(trend: Trend, rotations: tuple[Reset, ...], now: float) -> T
         eta_low=None,
         eta_high=None,
         reason=f"rotates, last on {date(rotations[-1].at)}",
+        explanation=None,
+        rival=None,
         resets=rotations,
     )
 

@@ -87,17 +87,19 @@ def survey(
             seen += judged(key, history, latest.get(key.host, {}))
     there = [one for one in seen if not is_stale(one.trend, one.at, newest / 1000)]
     found = [one for one in there if one.trend.trending]
-    full = sorted((one for one in there if one.full), key=urgency)
-    quiet = Counter(_instead(one.trend) for one in seen if not (one.trend.trending or one in full))
-    quiet["no longer measured"] = sum(one.trend.trending for one in seen) - len(found)
+    full = [one for one in there if one.full]
+    rest = [one for one in seen if not (one.trend.trending or one.full)]
+    quiet = Counter(_instead(one.trend) for one in rest)
+    quiet["no longer measured"] = len(seen) - len(found) - len(full) - len(rest)
+    level = quiet.pop("level", 0)  # those that were not looked at closely are level, too
     return Survey(
-        full=full,
+        full=sorted(full, key=urgency),
         rising=sorted((one for one in found if one.trend.confidence >= SURE), key=urgency),
         watch=sorted((one for one in found if one.trend.confidence < SURE), key=urgency),
         newest=newest / 1000 if series else None,
         hosts=len(hosts),
         series=series,
-        level=series - too_little - len(full) - len(found) - sum(quiet.values()) + quiet.pop("level", 0),
+        level=level + series - too_little - len(seen),
         too_little=too_little,
         quiet={kind: count for kind, count in quiet.items() if count},
     )

@@ -30,13 +30,15 @@ def size(count: float) -> str:
 
 
 def percent(value: float) -> str:
-    """A share as ``7 %``; below 10 with one digit, and never rounded up to a full 100.
+    """A share as ``7 %``; below 10 with one digit, never rounded up to a full 100, nor easily down to none.
 
-    >>> percent(99.97)
-    '99.9 %'
+    >>> percent(99.97), percent(0.031)
+    ('99.9 %', '0.03 %')
     """
     if 99.5 <= value < 100:
         return f"{int(value * 10) / 10:.1f} %"
+    if 0.005 <= abs(value) < 0.05:
+        return f"{value:.2f} %"
     return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.1f} %"
 
 

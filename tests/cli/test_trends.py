@@ -100,7 +100,6 @@ def test_hosts_metrics_and_times_narrow_it_down(fleet: Fleet) -> None:
     assert hosts("-m", "close_wait") == ["app1"]
     assert hosts("-m", "close_wait", "-m", "disk_used_bytes") == ["db1", "app1"]
     assert hosts("-m", "disk_used_bytes:/") == ["db1"]
-    assert hosts("-m", "disk_used_bytes:/var") == []
     assert hosts("db1", "--since", "5d") == []
     assert hosts("db1", "--until", "35d") == []
 
@@ -110,6 +109,9 @@ def test_unknown_words_are_answered_with_the_nearest(fleet: Fleet) -> None:
     for words, near in (
         (("web9",), "'web9' was never scanned; did you mean web"),
         (("-m", "disk_used"), "did you mean disk_used_"),
+        (("-m", "disk_used_bytes:/vra"), "there is no mount of disk_used_bytes '/vra'"),
+        (("web1", "-m", "disk_used_bytes:/"), "disk_used_bytes was not measured on web1"),
+        (("-m", "log_bytes:/x"), "log_bytes was not measured on any host"),
         (("-m", "uptime_seconds"), "uptime_seconds is a number that leads nowhere bad"),
         (("--explain", "db1", "disk_used_bytes", "-o", "json"), "--explain is for a person"),
         (("--explain", "web*", "mem_available_bytes"), "'web*' names 5 hosts; --explain is of one"),
@@ -119,6 +121,22 @@ def test_unknown_words_are_answered_with_the_nearest(fleet: Fleet) -> None:
         said = fleet("trends", *words)
         assert (said.code, said.out) == (64, "")
         assert near in said.err
+
+
+@pytest.mark.usefixtures("nights")
+def test_explain_takes_the_metric_as_an_option_too(fleet: Fleet) -> None:
+    asked = fleet("trends", "--explain", "db1", "-m", "disk_used_bytes:/").out
+    assert asked == fleet("trends", "--explain", "db1", "disk_used_bytes:/").out
+
+
+def test_explain_says_why_there_is_nothing_to_explain(fleet: Fleet, program: Program) -> None:
+    stored(program, {"web1": {("uptime_seconds", ""): line(0, 86400), ("threads", ""): level(100)}})
+    for words, said in (
+        (("uptime_seconds",), "trend: not looked for in a number of this kind"),
+        (("threads", "--since", "1s"), "nothing was measured in that time"),
+        (("threads", "--since", "12h"), "1 sample is too few"),
+    ):
+        assert said in fleet("trends", "--explain", "web1", *words).out
 
 
 @pytest.mark.usefixtures("nights")

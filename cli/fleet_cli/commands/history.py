@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fleet_cli import completion
-from fleet_cli.options import AsFormat, Config, Database, Format, Since, Until
+from fleet_cli.options import AsFormat, Config, Database, Format, Metrics, Since, Until
 from fleet_collector.errors import UsageError
 
 EXAMPLE = (
@@ -24,16 +24,7 @@ def command(
             autocompletion=completion.hosts,
         ),
     ],
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--metric",
-            "-m",
-            metavar="METRIC[:LABEL]",
-            help="What to show; several with several -m.",
-            autocompletion=completion.metrics,
-        ),
-    ] = None,
+    metric: Metrics = None,
     since: Since = None,
     until: Until = None,
     plot: Annotated[bool, typer.Option("--plot", help="Draw it, with its trend and its limit.")] = False,

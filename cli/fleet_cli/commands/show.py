@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from fleet_cli.options import AsFormat, Config, Database, Format, Host
+from fleet_cli.options import AsFormat, At, Config, Database, Format, Host
 
 EXAMPLE = "Example: fleet show web1 --at 2026-11-01"
 
 
 def command(
     host: Host,
-    at: Annotated[
-        str | None, typer.Option("--at", metavar="WHEN", help="As it was then: 3d, 2026-11-01.")
-    ] = None,
+    at: At = None,
     format_: AsFormat = Format.TABLE,
     db: Database = None,
     config: Config = None,

@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from fleet_cli.options import AsFormat, Config, Database, ExitZero, Format, KnownHosts, Quiet, Since, Until
+from fleet_cli.options import (
+    AsFormat,
+    Config,
+    Database,
+    ExitZero,
+    Format,
+    KnownHosts,
+    Metrics,
+    Quiet,
+    Since,
+    Until,
+)
 from fleet_collector.errors import UsageError
 
 EXAMPLE = "Example: fleet trends --since 60d; fleet trends --explain web1 disk_used_bytes:/var"
@@ -14,10 +25,7 @@ EXAMPLE = "Example: fleet trends --since 60d; fleet trends --explain web1 disk_u
 
 def command(
     hosts: KnownHosts = None,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option("--metric", "-m", metavar="METRIC[:LABEL]", help="Only this; several with several -m."),
-    ] = None,
+    metric: Metrics = None,
     since: Since = None,
     until: Until = None,
     explain: Annotated[
@@ -46,7 +54,8 @@ def command(
     chosen = settings.load(config)
     with database.connect(db, chosen) as opened:
         if explain:
-            terminal.out().print(explanation.explanation(surveying.one(opened, hosts or [], span)))
+            one = surveying.one(opened, [*(hosts or ()), *(metric or ())], span)
+            terminal.out().print(explanation.explanation(one))
             return
         found = surveying.survey(opened, hosts, metric, span, chosen)
         if format_ is not Format.TABLE:

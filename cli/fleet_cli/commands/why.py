@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from fleet_cli.options import AsFormat, Config, Database, ExitZero, Format, KnownHosts, Quiet
+from fleet_cli.options import AsFormat, At, Config, Database, ExitZero, Format, KnownHosts, Quiet
 
 EXAMPLE = "Example: fleet why 'web[1-8]' --at 2026-11-01T02:30"
 
 
 def command(
     hosts: KnownHosts = None,
-    at: Annotated[
-        str | None, typer.Option("--at", metavar="WHEN", help="As it was then: 3d, 2026-11-01.")
-    ] = None,
+    at: At = None,
     format_: AsFormat = Format.TABLE,
     quiet: Quiet = False,
     exit_zero: ExitZero = False,

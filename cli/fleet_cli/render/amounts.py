@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from fleet_collector.outlook import is_stale
+from fleet_collector.outlook import DAY, is_stale
 from fleet_collector.trends import Trend
 from fleet_collector.wording import TOO_FAR_DAYS, amount, coming, day, percent, plain
-
-DAY = 86400.0
 
 
 def told(trend: Trend, limit: float | None, unit: str, at: float, now: float) -> str:

@@ -41,19 +41,19 @@ def explanation(history: History) -> RenderableType:
     unit = history.metric.unit
     head = Text.assemble((plain(history.host), "bold"), "  ", (plain(history.name), "bold"))
     trend = history.trend
-    if trend is None or not history.at:
-        return Group(head, Text("no trend in such a number, or nothing measured", style="dim"))
+    if not history.at:
+        return Group(head, Text("nothing was measured in that time", style="dim"))
+    if trend is None:
+        return Group(head, Text("trend: not looked for in a number of this kind", style="dim"))
     grid = terminal.table("", "")
     for name, drawn in drawings(history.at, history.values, trend).items():
         grid.add_row(name, Text(drawn, no_wrap=True))
-    told_trend = told(trend, history.limit, unit, history.at[-1], history.now)
-    grid.add_row("verdict", told_trend)
+    grid.add_row("verdict", told(trend, history.limit, unit, history.at[-1], history.now))
     if trend.trending:
         grid.add_row("a day", f"{amount(trend.slope_low, unit)} to {amount(trend.slope_high, unit)} (90 %)")
     grid.add_row("samples", f"{trend.samples:,} over {span(trend.span_days)}")
     if trend.explanation:
         grid.add_row("likeliest", _kind(trend.explanation, history.metric))
-    if trend.explanation:
         grid.add_row("rival", _rival(trend, history.metric))
     begins = _begins(trend)
     if begins is not None:

@@ -46,12 +46,14 @@ def _series(history: History) -> dict[str, Any]:
 
 
 def _trend_document(trend: Trend, limit: float | None) -> dict[str, Any]:
-    told: dict[str, Any] = {**msgspec.to_builtins(trend), "limit": limit}
-    told["since"] = None if trend.since is None else iso(trend.since)
-    told |= {"line_at": [iso(at) for at in trend.line_at], "steps": [iso(at) for at in trend.steps]}
-    for reset in told["resets"]:
-        reset["at"] = iso(reset["at"])
-    return told
+    return {
+        **msgspec.to_builtins(trend),
+        "limit": limit,
+        "since": None if trend.since is None else iso(trend.since),
+        "line_at": [iso(at) for at in trend.line_at],
+        "steps": [iso(at) for at in trend.steps],
+        "resets": [{**msgspec.to_builtins(reset), "at": iso(reset.at)} for reset in trend.resets],
+    }
 
 
 def points(histories: Sequence[History]) -> list[dict[str, Any]]:

@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from fleet_cli.render import terminal
-from fleet_cli.render.amounts import DAY, due, signed, sure
+from fleet_cli.render.amounts import due, signed, sure
 from fleet_cli.render.explanation import because
 from fleet_collector.folding import fold
 from fleet_collector.metrics import METRICS
-from fleet_collector.outlook import Outlook, pace_before
+from fleet_collector.outlook import DAY, Outlook, pace_before
 from fleet_collector.trends import Trend
 from fleet_collector.wording import amount, day, plain
 

@@ -7,11 +7,11 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from fleet_cli.render.amounts import DAY, told
+from fleet_cli.render.amounts import told
 from fleet_cli.render.rising import believed, grid
 from fleet_collector.findings.words import several
 from fleet_collector.hindsight import Hindsight
-from fleet_collector.outlook import SILENT_DAYS, Outlook, folded
+from fleet_collector.outlook import DAY, SILENT_DAYS, Outlook, folded
 from fleet_collector.survey import Survey
 from fleet_collector.trends.reasons import span
 from fleet_collector.wording import amount, moment, percent

@@ -107,9 +107,7 @@ def _choices(inside: str, whole: str) -> str | list[str]:
         first, last, step = digits.groups()
         inside = f"{first}-{last}" + (f"/{step}" if step else "")
     elif letters := _ANSIBLE_LETTERS.fullmatch(inside):
-        first, last, step = (
-            group for group in (letters.groups()[:3] if letters[1] else letters.groups()[3:])
-        )
+        first, last, step = letters.groups()[:3] if letters[1] else letters.groups()[3:]
         return [chr(code) for code in range(ord(first), ord(last) + 1, max(int(step or 1), 1))]
     if not _RANGES.fullmatch(inside):
         raise InventoryError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, literal, select
 
@@ -74,7 +75,27 @@ def _foretold(connection: Connection, at: Mapping[str, int]) -> dict[str, list[F
     """Return what was foretold of each host within the day up to its time (ms), the newest of a number."""
     if not at:
         return {}
-    query = (
+    found: dict[str, dict[tuple[str, str], Foretold]] = {}
+    query = _forecasts(min(at.values()) - A_DAY_MS, max(at.values()))
+    for name, metric, label, made_at, *numbers in plain_rows(connection, query):
+        if name in at and at[name] - A_DAY_MS < made_at <= at[name]:
+            found.setdefault(name, {})[metric, label] = Foretold(
+                metric=metric,
+                label=label,
+                made_at=made_at / 1000,
+                value=numbers[0],
+                limit=numbers[1],
+                slope_per_day=numbers[2],
+                confidence=numbers[3],
+                low_days=numbers[4],
+                high_days=numbers[5],
+            )
+    return {name: list(numbers.values()) for name, numbers in found.items()}
+
+
+def _forecasts(since: int, until: int) -> Select[Any]:
+    """Select what was foretold of all hosts in that time (ms) and has a limit and a date, oldest first."""
+    return (
         select(
             HOST.c.name,
             SERIES.c.metric,
@@ -90,27 +111,12 @@ def _foretold(connection: Connection, at: Mapping[str, int]) -> dict[str, list[F
         .join(SERIES, SERIES.c.id == FORECAST.c.series_id)
         .join(HOST, HOST.c.id == SERIES.c.host_id)
         .where(
-            FORECAST.c.made_at.between(min(at.values()) - A_DAY_MS, max(at.values())),
+            FORECAST.c.made_at.between(since, until),
             FORECAST.c.limit_value.is_not(None),
             FORECAST.c.eta_low.is_not(None),
         )
         .order_by(FORECAST.c.made_at)
     )
-    found: dict[str, dict[tuple[str, str], Foretold]] = {}
-    for name, metric, label, made_at, *numbers in plain_rows(connection, query):
-        if name in at and at[name] - A_DAY_MS < made_at <= at[name]:
-            found.setdefault(name, {})[metric, label] = Foretold(
-                metric=metric,
-                label=label,
-                made_at=made_at / 1000,
-                value=numbers[0],
-                limit=numbers[1],
-                slope_per_day=numbers[2],
-                confidence=numbers[3],
-                low_days=numbers[4],
-                high_days=numbers[5],
-            )
-    return {name: list(numbers.values()) for name, numbers in found.items()}
 
 
 def _glimpses(anchor: Select[int, int]) -> Select[str, bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from getpass import getuser
 from pathlib import Path
@@ -246,7 +246,7 @@ def _jump(
 
 def _behind(hop: Route, previous: Route) -> Route:
     """The same bastion, reached through another."""
-    return Route(**{**vars(hop), "jump": previous, "proxy_command": None})
+    return replace(hop, jump=previous, proxy_command=None)
 
 
 def _place(text: str) -> tuple[str, int | None]:

@@ -21,11 +21,11 @@ from fleet_collector.transport.ssh_criteria import (
     Criterion,
     Subject,
     Values,
+    applies,
     at_home,
     host_line,
     host_name,
     match_line,
-    true,
 )
 
 _GATHERED = frozenset({"identityfile", "certificatefile"})
@@ -115,7 +115,7 @@ class SshConfig:
 
         def holds(criterion: Criterion) -> bool:
             if id(criterion) not in held:
-                held[id(criterion)] = true(criterion, subject, values, final) != criterion.negated
+                held[id(criterion)] = applies(criterion, subject, values, final) != criterion.negated
             return held[id(criterion)]
 
         for number in sorted({*self._others, *self._by_name.get(name, ())}):

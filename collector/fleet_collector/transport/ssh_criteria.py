@@ -94,7 +94,7 @@ def _pattern(text: str, exactly: bool) -> Pattern[str]:
     return compile_pattern("".join(parts), 0 if exactly else IGNORECASE)
 
 
-def true(criterion: Criterion, subject: Subject, values: Values, final: bool) -> bool:
+def applies(criterion: Criterion, subject: Subject, values: Values, final: bool) -> bool:
     """Tell whether a criterion holds, leaving aside whether it is negated."""
     patterns = criterion.patterns
     if patterns is None:

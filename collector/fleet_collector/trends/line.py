@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleet_collector.trends.growth import Growth, fitted
-from fleet_collector.trends.hypotheses import KINDS
+from fleet_collector.trends.hypotheses import KINDS, NONE
 from fleet_collector.trends.samples import DAY_S, Floats
 from fleet_collector.trends.window import Window
 
@@ -38,24 +38,15 @@ def describe(growth: Growth, trending: bool) -> Seen:
     against = np.bincount(kind_of, weights=theirs, minlength=len(KINDS))
     rival = int(np.argmax(against))
     row = posterior.row[best]
-    places = [
-        window.start + float(shape.place[i]) * window.span_days * DAY_S
-        for i in (int(shape.layout.first[row]), int(shape.layout.second[row]))
-        if i >= 0 and shape.place[i] > 0.0
-    ]
-    steps = tuple(
-        sorted(
-            place
-            for place, i in zip(places, (shape.layout.first[row], shape.layout.second[row]), strict=False)
-            if i < shape.steps
-        )
-    )
+    columns = (int(shape.layout.first[row]), int(shape.layout.second[row]))
+    placed = [i for i in columns if i != NONE and shape.place[i] > 0.0]
+    when = {i: window.start + float(shape.place[i]) * window.span_days * DAY_S for i in placed}
     return Seen(
         kind=KINDS[kind],
         at=tuple(window.at.tolist()),
         values=tuple(_line(growth, best).tolist()),
-        since=max(places, default=window.start),
-        steps=steps,
+        since=max(when.values(), default=window.start),
+        steps=tuple(sorted(at for i, at in when.items() if i < shape.steps)),
         removed=_removed(window),
         rival=KINDS[rival] if against[rival] > 0.0 else None,
         rival_probability=float(against[rival]),

@@ -10,7 +10,7 @@ import numpy as np
 from fleet_collector.trends import reasons, resets
 from fleet_collector.trends.forecast import forecast, weighted_quantiles
 from fleet_collector.trends.growth import Growth, judge
-from fleet_collector.trends.line import describe
+from fleet_collector.trends.line import Seen, describe
 from fleet_collector.trends.model import Reset, Trend
 from fleet_collector.trends.resets import Runs
 from fleet_collector.trends.samples import LEAST_SAMPLES, Samples, clean
@@ -100,15 +100,6 @@ def _verdict(growth: Growth, samples: Samples, falls: tuple[Reset, ...], limit: 
     low, high = (per_day * end for end in weighted_quantiles(posterior.slope, posterior.slope_sd, weight))
     seen = describe(growth, trending)
     days = forecast(growth, limit) if trending and limit is not None and math.isfinite(limit) else None
-    bent = seen.since if seen.since > window.start else None
-    if trending:
-        why = reasons.growing(
-            slope, bent, int(samples.at.size), samples.span_days, troughs=window.tooth is not None
-        )
-    elif window.runs is not None and window.teeth is not None:
-        why = _sawtooth(samples, window.runs)
-    else:
-        why = reasons.quiet(seen.kind, seen.since, seen.steps, seen.removed, slope)
     return Trend(
         trending=trending,
         slope_per_day=slope,
@@ -116,7 +107,7 @@ def _verdict(growth: Growth, samples: Samples, falls: tuple[Reset, ...], limit: 
         eta_days=days[1] if days else None,
         eta_low=days[0] if days else None,
         eta_high=days[2] if days else None,
-        reason=why,
+        reason=_reason(growth, samples, seen, slope, trending),
         slope_low=low,
         slope_high=high,
         samples=int(samples.at.size),
@@ -132,3 +123,14 @@ def _verdict(growth: Growth, samples: Samples, falls: tuple[Reset, ...], limit: 
         resets=falls,
         removed=seen.removed,
     )
+
+
+def _reason(growth: Growth, samples: Samples, seen: Seen, slope: float, trending: bool) -> str:
+    window = growth.window
+    if trending:
+        bent = seen.since if seen.since > window.start else None
+        toothed = window.tooth is not None
+        return reasons.growing(slope, bent, int(samples.at.size), samples.span_days, troughs=toothed)
+    if window.runs is not None and window.teeth is not None:
+        return _sawtooth(samples, window.runs)
+    return reasons.quiet(seen.kind, seen.since, seen.steps, seen.removed, slope)

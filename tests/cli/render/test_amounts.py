@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fleet_cli.render.amounts import DAY, due, sure, told
+from fleet_cli.render.amounts import due, sure, told
+from fleet_collector.outlook import DAY
 from fleet_collector.trends import Trend
 
 NOW = datetime.now(UTC).timestamp()
