@@ -85,21 +85,26 @@ def survey(
         if due:
             key = keys[history.series_id]
             seen += judged(key, history, latest.get(key.host, {}))
-    there = [one for one in seen if not is_stale(one.trend, one.at, newest / 1000)]
+    last = newest / 1000 if series else None
+    return _sorted(seen, last, hosts=len(hosts), series=series, too_little=too_little)
+
+
+def _sorted(seen: list[Outlook], last: float | None, *, hosts: int, series: int, too_little: int) -> Survey:
+    """Sort what was looked at closely by what it is; what was not, and is long enough, is level."""
+    there = [one for one in seen if last is not None and not is_stale(one.trend, one.at, last)]
     found = [one for one in there if one.trend.trending]
     full = [one for one in there if one.full]
     rest = [one for one in seen if not (one.trend.trending or one.full)]
     quiet = Counter(_instead(one.trend) for one in rest)
     quiet["no longer measured"] = len(seen) - len(found) - len(full) - len(rest)
-    level = quiet.pop("level", 0)  # those that were not looked at closely are level, too
     return Survey(
         full=sorted(full, key=urgency),
         rising=sorted((one for one in found if one.trend.confidence >= SURE), key=urgency),
         watch=sorted((one for one in found if one.trend.confidence < SURE), key=urgency),
-        newest=newest / 1000 if series else None,
-        hosts=len(hosts),
+        newest=last,
+        hosts=hosts,
         series=series,
-        level=level + series - too_little - len(seen),
+        level=quiet.pop("level", 0) + series - too_little - len(seen),
         too_little=too_little,
         quiet={kind: count for kind, count in quiet.items() if count},
     )
