@@ -97,6 +97,7 @@ def _sorted(seen: list[Outlook], last: float | None, *, hosts: int, series: int,
     rest = [one for one in seen if not (one.trend.trending or one.full)]
     quiet = Counter(_instead(one.trend) for one in rest)
     quiet["no longer measured"] = len(seen) - len(found) - len(full) - len(rest)
+    level = quiet.pop("level", 0)
     return Survey(
         full=sorted(full, key=urgency),
         rising=sorted((one for one in found if one.trend.confidence >= SURE), key=urgency),
@@ -104,7 +105,7 @@ def _sorted(seen: list[Outlook], last: float | None, *, hosts: int, series: int,
         newest=last,
         hosts=hosts,
         series=series,
-        level=quiet.pop("level", 0) + series - too_little - len(seen),
+        level=level + series - too_little - len(seen),
         too_little=too_little,
         quiet={kind: count for kind, count in quiet.items() if count},
     )
