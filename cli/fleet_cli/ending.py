@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from fleet_cli import exits
@@ -59,6 +59,15 @@ def signals(stop: Event) -> Iterator[None]:
         for number, handler in before.items():
             loop.remove_signal_handler(number)
             signal.signal(number, handler)
+
+
+async def asked_within(seconds: float, stop: Event) -> bool:
+    """Wait; tell whether somebody ended the command meanwhile."""
+    from asyncio import wait_for
+
+    with suppress(TimeoutError):
+        await wait_for(stop.wait(), seconds)
+    return stop.is_set()
 
 
 def _heard() -> list[signal.Signals]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from fleet_cli import database, exits, scanning
+from fleet_cli import database, ending, exits, scanning
 from fleet_cli.options import Format
 from fleet_cli.render import data, documents, scan, terminal
 from fleet_cli.settings import Settings
@@ -88,7 +89,12 @@ def _sweep(
         collected.take(record)
         advance(record)
 
-    return transport.run(scanning.run(chosen, opened, " ".join(asked.words), take, wait=wait))
+    async def sweep() -> scanning.Swept:
+        stop = asyncio.Event()
+        with ending.signals(stop):
+            return await scanning.run(chosen, opened, " ".join(asked.words), take, stop, wait=wait)
+
+    return transport.run(sweep())
 
 
 class _Collected:

@@ -138,36 +138,36 @@ async def run(
     database: store.Database,
     words: str,
     take: Callable[[Record], None],
+    stop: asyncio.Event,
     *,
     wait: bool = False,
     connections: Ssh | None = None,
 ) -> Swept:
     """Make one sweep and give every record to ``take`` as its host finishes.
 
-    ``connections`` that the caller keeps serve more than one sweep.
-    SIGINT, SIGTERM and SIGHUP end it early: what was finished is stored, and the sweep is marked interrupted.
-    Raises SweepRunning while another sweep asks one of the hosts, unless ``wait``.
+    ``connections`` that the caller keeps serve more than one sweep. ``stop`` ends it early: what was finished
+    is stored, and the sweep is marked interrupted. Raises SweepRunning while another sweep asks one of the
+    hosts, unless ``wait``, and Ended when it is stopped while it waits.
     """
     names = [target.name for target in chosen.targets]
-    swept = Swept(id=await _begin(database, words, names, wait=wait))
-    stop, began = asyncio.Event(), time.monotonic()
-    with ending.signals(stop):
-        try:
-            pasts = store.pasts(database, names, store.now_ms())
-            writer = store.Writer(database, swept.id)
-            async for record in sweep(chosen, writer, swept.id, pasts, stop, connections):
-                swept.hosts += 1
-                take(record)
-            if writer.spooled:
-                swept.trouble = f"{writer.trouble}; {writer.spooled} results {SPOOLED}"
-            swept.interrupted = stop.is_set()
-        except BaseException:
-            swept.interrupted = True
-            raise
-        finally:
-            swept.finished_at = swept.started_at + time.monotonic() - began
-            if swept.trouble is None:  # else the next command closes the sweep, once it has the rest
-                await asyncio.to_thread(_finish, database, swept)
+    swept = Swept(id=await _begin(database, words, names, stop, wait=wait))
+    began = time.monotonic()
+    try:
+        pasts = store.pasts(database, names, store.now_ms())
+        writer = store.Writer(database, swept.id)
+        async for record in sweep(chosen, writer, swept.id, pasts, stop, connections):
+            swept.hosts += 1
+            take(record)
+        if writer.spooled:
+            swept.trouble = f"{writer.trouble}; {writer.spooled} results {SPOOLED}"
+        swept.interrupted = stop.is_set()
+    except BaseException:
+        swept.interrupted = True
+        raise
+    finally:
+        swept.finished_at = swept.started_at + time.monotonic() - began
+        if swept.trouble is None:  # else the next command closes the sweep, once it has the rest
+            await asyncio.to_thread(_finish, database, swept)
     return swept
 
 
@@ -178,11 +178,13 @@ def _finish(database: store.Database, swept: Swept) -> None:
         swept.trouble = str(fault)
 
 
-async def _begin(database: store.Database, words: str, names: list[str], *, wait: bool) -> int:
+async def _begin(
+    database: store.Database, words: str, names: list[str], stop: asyncio.Event, *, wait: bool
+) -> int:
     waiting = False
     while True:
         try:
-            return store.begin_sweep(database, asked=words, hosts=names)
+            return await asyncio.to_thread(store.begin_sweep, database, asked=words, hosts=names)
         except SweepRunning as running:
             if not wait:
                 advice = "wait for it (--wait) or leave these hosts out (--limit)"
@@ -190,4 +192,5 @@ async def _begin(database: store.Database, words: str, names: list[str], *, wait
             if not waiting and sys.stderr.isatty():
                 terminal.tell(f"{running}; waiting for it")
             waiting = True
-            await asyncio.sleep(WAIT_SECONDS)
+        if await ending.asked_within(WAIT_SECONDS, stop):
+            raise ending.Ended

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 
 import msgspec
 from rich.text import Text
@@ -44,44 +44,50 @@ def _bounded(limits: Limits, every_seconds: float) -> Limits:
 async def _watch(
     chosen: Plan, words: Sequence[str], opened: Database, every_seconds: float, for_seconds: float
 ) -> int:
+    """Look again and again, through connections that stay open."""
     known: dict[str, set[str]] = {}
-    again = False
-    began = time.monotonic()
-    async with transport.Ssh(chosen.ssh, chosen.limits, keep=True) as connections:
-        while True:
-            records: list[Record] = []
-            swept = await scanning.run(
-                chosen,
-                opened,
-                f"watch {' '.join(words)}",
-                records.append,
-                wait=again,
-                connections=None if chosen.local else connections,
-            )
-            again = True  # from now on a nightly sweep that comes in between is waited for and ends no watch
-            rows = [scan.row(record) for record in records]
-            _tell(rows, swept, known)
-            if swept.interrupted:
-                return exits.INTERRUPTED
-            pause = _pause(time.monotonic() - began, every_seconds)
-            if time.monotonic() + pause >= began + for_seconds:
-                return exits.of(row.severity for row in rows)
-            if await _interrupted(pause):
-                return exits.INTERRUPTED
+    stop, began = asyncio.Event(), time.monotonic()
+    with ending.signals(stop):
+        async with transport.Ssh(chosen.ssh, chosen.limits, keep=True) as connections:
+            for number in count():
+                swept, rows = await _look(chosen, words, opened, stop, connections, wait=number > 0)
+                _tell(rows, swept, known)
+                if swept.interrupted:
+                    break
+                pause = _pause(time.monotonic() - began, every_seconds)
+                if time.monotonic() + pause >= began + for_seconds:
+                    return exits.of(row.severity for row in rows)
+                if await ending.asked_within(pause, stop):
+                    break
+    return exits.INTERRUPTED
+
+
+async def _look(
+    chosen: Plan,
+    words: Sequence[str],
+    opened: Database,
+    stop: asyncio.Event,
+    connections: transport.Ssh,
+    *,
+    wait: bool,
+) -> tuple[scanning.Swept, list[scan.Row]]:
+    """Make one sweep; a nightly one that comes in between is waited for, but not by the first look."""
+    records: list[Record] = []
+    swept = await scanning.run(
+        chosen,
+        opened,
+        f"watch {' '.join(words)}",
+        records.append,
+        stop,
+        wait=wait,
+        connections=None if chosen.local else connections,
+    )
+    return swept, [scan.row(record) for record in records]
 
 
 def _pause(gone_seconds: float, every_seconds: float) -> float:
     """Seconds until the next look: paces are counted from the first one, so that they do not drift."""
     return every_seconds - gone_seconds % every_seconds
-
-
-async def _interrupted(seconds: float) -> bool:
-    """Wait for the next look; tell whether somebody ended the watch meanwhile."""
-    stop = asyncio.Event()
-    with ending.signals(stop), suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    return stop.is_set()
 
 
 def _tell(rows: list[scan.Row], swept: scanning.Swept, known: dict[str, set[str]]) -> None:

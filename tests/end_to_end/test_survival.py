@@ -197,6 +197,18 @@ async def test_a_second_sweep_of_the_same_hosts_is_told_and_leaves_the_first_alo
     assert (await asyncio.to_thread(ended, first)).code == 0
 
 
+async def test_who_waits_for_another_sweep_can_be_interrupted(fleet: Program, gate: asyncio.Event) -> None:
+    first = fleet.start("scan", "h1,w1", "--format", "ndjson")
+    assert await asyncio.to_thread(finished, first, 1) == ["h1"]
+    second = fleet.start("scan", "h1", "--wait")
+    await asyncio.sleep(3)  # long enough to have found the first one, and to wait
+    second.send_signal(signal.SIGINT)
+    said = await asyncio.to_thread(ended, second)
+    assert (said.code, said.out) == (130, "")
+    gate.set()
+    assert (await asyncio.to_thread(ended, first)).code == 0
+
+
 @contextmanager
 def small_volume(path: Path) -> Iterator[None]:
     path.mkdir()
