@@ -8,7 +8,7 @@ PROPERTIES = (
     "Id,Names,LoadState,ActiveState,SubState,UnitFileState,Type,Result,ExecMainCode,ExecMainStatus,NRestarts,Restart,"
     "MainPID,StateChangeTimestampMonotonic,InactiveEnterTimestampMonotonic,ActiveEnterTimestampMonotonic,"
     "ExecMainStartTimestampMonotonic,MemoryCurrent,TasksCurrent,NeedDaemonReload,TriggeredBy,"
-    "ExecStart"
+    "ExecStart,Requires,Requisite,BindsTo"
 )
 LIST = ["systemctl", "list-units", "--all", "--plain", "--full", "--no-legend", "--no-pager"]
 SHOW = ["systemctl", "show", "--no-pager", "-p", PROPERTIES, "--"]
@@ -24,6 +24,7 @@ LOG_SECONDS = 1.0
 LOG_LINES = 10
 LOG_WIDTH = 500
 COMMAND_WIDTH = 400
+NEEDED = 30  # units that one unit cannot do without
 CODES = {"1": "exited", "2": "killed", "3": "dumped"}  # CLD_* of <signal.h>
 UNSET = (2**64 - 1, 2**32 - 1)
 STRAYED = ("activating", "deactivating", "reloading")
@@ -162,9 +163,16 @@ def full(block, booted_at):
             tasks=_number(block, "TasksCurrent"),
             needs_reload={"yes": True, "no": False}.get(block.get("NeedDaemonReload")),
             command=redact_text(parse_command(block.get("ExecStart", "")), COMMAND_WIDTH),
+            needs=_needs(block),
         )
     )
     return fact
+
+
+def _needs(block):
+    """The units without which it does not start, slices and targets left out; None if there are none."""
+    names = " ".join(block.get(name, "") for name in ("Requires", "Requisite", "BindsTo")).split()
+    return [name for name in names if not name.endswith((".slice", ".target"))][:NEEDED] or None
 
 
 def parse_command(text):

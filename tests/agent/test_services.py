@@ -160,6 +160,11 @@ def test_a_failed_unit_in_full() -> None:
     }
 
 
+def test_what_a_unit_cannot_do_without() -> None:
+    text = "Id=shop.service\nRequires=db.service system.slice sysinit.target\nBindsTo=srv-data.mount"
+    assert systemd.full(systemd.parse_show(text)[0], 0.0)["needs"] == ["db.service", "srv-data.mount"]
+
+
 def test_a_looping_unit_is_one_although_it_runs_well() -> None:
     [block] = systemd.parse_show(LOOPING)
     assert systemd.is_looping(block)

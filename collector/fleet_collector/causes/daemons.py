@@ -126,12 +126,12 @@ def _unit_of(port: Symptom) -> str | None:
 
 
 def dependency(case: Case) -> Iterator[Link]:
-    """A unit that could not start because another one failed, as it says itself."""
+    """A unit that could not start because another one failed: it needs that one, or says so itself."""
     for unit in case.of(*DOWN):
-        if unit.get("result") != "dependency" and "Dependency failed" not in words_of(unit):
-            continue
+        last = words_of(unit) if "Dependency failed" in words_of(unit) else ""
         for other in case.of("services.failed"):
-            if other is not unit and str(other.get("unit")) in words_of(unit):
+            name = str(other.get("unit"))
+            if other is not unit and (name in (unit.get("needs") or ()) or name in last):
                 yield Link(other, unit)
 
 

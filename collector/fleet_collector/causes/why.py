@@ -118,6 +118,9 @@ def _key(root: Symptom) -> tuple[str, str]:
     if root.rule == "disk.hung" and root.get("server"):
         return root.rule, str(root.get("server"))
     subject = root.finding.subject
+    if root.rule in ("services.failed", "services.wanted"):
+        how = (root.get("load"), root.get("active"), root.get("result"), root.get("exit_status"))
+        return root.rule, f"{subject} {how}"
     return root.rule, "" if subject == root.host else subject
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Iterator
 
 from fleet_collector.findings.finding import Finding, Severity, found
@@ -21,6 +22,19 @@ ENDED_BY = {
     "core-dump": "it crashed",
     "resources": "the system lacked what it needs",
     "protocol": "it did not report as it should",
+}
+# Without a main process that ended: ExecStartPre, or the ExecStart of one that forks.
+NOT_STARTED = {
+    "exit-code": "a command that should start it failed",
+    "signal": "a command that should start it was killed",
+}
+# What systemd itself exits with before the program runs (systemd.exec(5), "Process Exit Codes").
+BY_SYSTEMD = {
+    200: "its working directory cannot be entered",
+    203: "its program cannot be executed",
+    216: "its group is not known",
+    217: "its user is not known",
+    226: "its mounts and namespaces cannot be set up",
 }
 
 
@@ -65,14 +79,15 @@ def wanted(subject: Subject) -> Iterator[Finding]:
         if unit is None:
             yield _not_there(name, services)
         elif unit.active not in (*RUNNING, "failed") and not _ended_well(unit):
-            text = f"{bare(name)} is wanted and {_state(unit)}"
+            text = f"{bare(name)} is wanted and {_state(unit, subject.now)}"
             yield _finding(subject, unit, "wanted", text, "critical")
 
 
 def learned_missing(subject: Subject) -> Iterator[Finding]:
-    """A service that ran at every recent scan and does not now."""
+    """A service that ran at every recent scan and does not now; of an enabled one the last scan is enough."""
     services = facts(subject.snapshot.services)
-    usual = subject.past.always("units")
+    always = subject.past.always("units")
+    usual = always | _astray(subject)
     if not usual or services is None or services.units is None or is_cut(subject.snapshot.services, "units"):
         return
     units = {unit.name: unit for unit in services.units}
@@ -81,16 +96,37 @@ def learned_missing(subject: Subject) -> Iterator[Finding]:
         unit = units.get(name)
         if bare(name) in wanted_names or (unit and unit.active in (*RUNNING, "failed", "deactivating")):
             continue
+        scans = len(subject.past.glimpses) if name in always else 1
         yield found(
             "services.learned_missing",
             "warning",
             bare(name),
-            f"{bare(name)} ran at the last {several(len(subject.past.glimpses), 'scan')} and does not now",
+            f"{bare(name)} ran at the last {'scan' if scans == 1 else f'{scans} scans'} and does not now"
+            + (f"; it ended {ago(unit.since, subject.now)}" if unit and unit.since else ""),
             then=f"systemctl status {name} --no-pager -n 20",
             unit=name,
             since=unit.since if unit else None,
-            scans=len(subject.past.glimpses),
+            scans=scans,
         )
+
+
+def _astray(subject: Subject) -> set[str]:
+    """Services that are enabled, ran at the scan before and since this boot, and were ended since.
+
+    Once is enough for these: what is enabled is meant to run, and a program that ends by itself does so
+    soon after its start.
+    """
+    previous = subject.past.previous
+    ran = (previous.units if previous else None) or {}
+    return {
+        unit.name
+        for unit in _units(subject)
+        if unit.name in ran
+        and unit.active == "inactive"
+        and unit.enabled == "enabled"
+        and unit.load == "loaded"
+        and unit.type != "oneshot"
+    }
 
 
 def bare(name: str) -> str:
@@ -103,13 +139,26 @@ def ending(unit: Unit) -> str:
     if unit.result in ENDED_BY:
         how = ENDED_BY[unit.result]
     elif unit.exit_code in {"killed", "dumped"} and unit.exit_status is not None:
-        how = f"killed by signal {unit.exit_status}"
+        how = f"killed by {_signal(unit.exit_status)}"
+    elif unit.exit_status in BY_SYSTEMD:
+        how = f"{BY_SYSTEMD[unit.exit_status]} (status {unit.exit_status})"
+        if unit.command:
+            how += f": {short(unit.command, 100)}"
     elif unit.exit_status:
         how = f"exit status {unit.exit_status}"
+    elif unit.result not in (None, "success"):
+        how = NOT_STARTED.get(unit.result, unit.result)
     else:
-        how = unit.result if unit.result not in (None, "success") else "it does not stay up"
+        how = "it does not stay up"
     last = _last_words(unit)
     return f"{how} ({last})" if last else how
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _last_words(unit: Unit) -> str:
@@ -119,12 +168,13 @@ def _last_words(unit: Unit) -> str:
     return short(JOURNAL_HEAD.sub("", own[-1].strip()), 120) if own else ""
 
 
-def _state(unit: Unit) -> str:
+def _state(unit: Unit, now: float) -> str:
     if unit.load == "not-found":
         return "is not installed"
     if unit.load == "masked" or unit.enabled == "masked":
         return "is masked"
-    return f"is {unit.active}" + (f", {unit.enabled}" if unit.enabled else "")
+    ended = f", it ended {ago(unit.since, now)}" if unit.exit_code and unit.since else ""
+    return f"is {unit.active}{ended}" + ("; it is not enabled at boot" if unit.enabled == "disabled" else "")
 
 
 def _ended_well(unit: Unit) -> bool:
@@ -159,6 +209,7 @@ def _finding(subject: Subject, unit: Unit, kind: str, text: str, severity: Sever
         text,
         then=f"systemctl status {unit.name} --no-pager -n 30",
         unit=unit.name,
+        load="masked" if unit.enabled == "masked" else unit.load,
         active=unit.active,
         sub=unit.sub,
         result=unit.result,
@@ -168,6 +219,7 @@ def _finding(subject: Subject, unit: Unit, kind: str, text: str, severity: Sever
         since=unit.since,
         main_pid=unit.main_pid,
         command=short(unit.command, 300) if unit.command else None,
+        needs=unit.needs,
         log=unit.log,
         wanted=is_wanted or None,
     )

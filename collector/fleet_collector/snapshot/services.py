@@ -29,6 +29,7 @@ class Unit(Fact, frozen=True, kw_only=True):
     tasks: Count | None = None
     needs_reload: bool | None = None
     command: Text | None = None  # what it is started with
+    needs: list[Text] | None = None  # units without which it does not start
     log: list[Text] | None = None  # last lines, failed and looping units only
 
 

@@ -424,6 +424,14 @@ def test_a_cause_is_as_severe_as_what_it_explains() -> None:
     assert "nginx (pid 9)" in cause.message
 
 
+def test_a_wanted_unit_whose_dependency_failed() -> None:
+    shop = Unit(name="shop.service", active="inactive", sub="dead", load="loaded", needs=["db.service"])
+    facts = failed("db.service", exit_code="exited", exit_status=1)
+    services = but(facts, units=[*(facts.units or []), shop])
+    found = causes(services=services, expected=Expected(services=("shop",)))
+    assert tree(found) == [("services.failed", {"services.wanted"})]
+
+
 def test_a_unit_that_is_active_and_deaf() -> None:
     shop = Unit(name="shop.service", active="active", sub="running", main_pid=812)
     listener = Listener(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fleet_collector.causes.diagnosis import Diagnosis, Judged, LastGood
 from fleet_collector.causes.why import why
+from fleet_collector.findings.expected import Expected
 from fleet_collector.findings.finding import found
 from fleet_collector.findings.judge import judge
 from fleet_collector.folding import fold
@@ -77,6 +78,30 @@ def test_a_target_that_does_not_listen() -> None:
         "Nothing listens on tcp/5432 of db1",
         {"web1"},
     )
+
+
+def test_one_service_that_is_down_for_different_reasons() -> None:
+    wanted = Expected(services=("shop",))
+    units = [
+        Unit(name="shop.service", active="inactive", load="loaded"),
+        Unit(name="shop.service", active="inactive", load="masked"),
+        Unit(name="shop.service", active="inactive", load="masked"),
+    ]
+    found = why(
+        [
+            host(
+                f"web{n}",
+                n,
+                services=but(hosts.SERVICES, units=[*(hosts.SERVICES.units or []), unit]),
+                expected=wanted,
+            )
+            for n, unit in enumerate(units, 1)
+        ]
+    )
+    assert [(cause.hosts_folded, cause.message) for cause in found.causes] == [
+        ("web[2-3]", "shop is wanted and is masked"),
+        ("web1", "shop is wanted and is inactive"),
+    ]
 
 
 def test_a_target_whose_service_failed() -> None:

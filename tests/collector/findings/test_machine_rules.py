@@ -508,6 +508,47 @@ def test_a_service_that_was_always_there() -> None:
     assert rules(subject(services=cut, past=hosts.nights(3, services=unit()))) == {}
 
 
+def test_an_enabled_service_that_was_ended_since_the_last_scan() -> None:
+    facts: dict[str, Any] = {"active": "inactive", "sub": "dead", "load": "loaded", "since": NOW - 300}
+    past = hosts.nights(1, services=unit())
+    finding = only(subject(services=unit(**facts, enabled="enabled"), past=past))
+    assert finding.message == "shop ran at the last scan and does not now; it ended 5 min ago"
+    for harmless in ({"enabled": "static"}, {"enabled": "enabled", "type": "oneshot"}):
+        assert rules(subject(services=unit(**facts, **harmless), past=past)) == {}
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"result": "exit-code"}, "a command that should start it failed"),
+        ({"result": "signal", "exit_code": "killed", "exit_status": 11}, "killed by SIGSEGV"),
+        ({"result": "signal", "exit_code": "killed", "exit_status": 99}, "killed by signal 99"),
+        (
+            {"result": "exit-code", "exit_code": "exited", "exit_status": 203, "command": "/opt/no --x"},
+            "its program cannot be executed (status 203): /opt/no --x",
+        ),
+    ],
+)
+def test_how_a_unit_ended(facts: dict[str, Any], words: str) -> None:
+    assert only(subject(services=unit(active="failed", **facts))).message == f"shop failed: {words}"
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"enabled": "masked"}, "shop is wanted and is masked"),
+        ({"enabled": "static"}, "shop is wanted and is inactive"),
+        (
+            {"exit_code": "exited", "since": NOW - 120, "enabled": "disabled"},
+            "shop is wanted and is inactive, it ended 2 min ago; it is not enabled at boot",
+        ),
+    ],
+)
+def test_why_a_wanted_service_does_not_run(facts: dict[str, Any], words: str) -> None:
+    expected = Expected(services=("shop",))
+    assert only(subject(services=unit(active="inactive", **facts), expected=expected)).message == words
+
+
 def test_a_reboot_since_the_last_scan() -> None:
     young = but(hosts.IDENTITY, boot_id="boot-2", uptime_seconds=300.0)
     assert rules(subject(identity=young, past=hosts.nights(1))) == {"identity.rebooted": "warning"}
