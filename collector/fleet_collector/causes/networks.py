@@ -7,6 +7,7 @@ import ipaddress
 from fleet_collector.causes.case import Case, Symptom
 from fleet_collector.causes.fleet import Fleet
 from fleet_collector.findings.finding import Finding, found
+from fleet_collector.findings.network import own_addresses
 from fleet_collector.findings.past import facts
 from fleet_collector.findings.words import listed, quoted
 from fleet_collector.snapshot.network import Interface
@@ -18,13 +19,11 @@ def same_address(fleet: Fleet) -> list[Symptom]:
     """One address on two machines."""
     owners: dict[str, dict[str, str]] = {}
     for case in fleet.cases.values():
-        snapshot = case.judged.snapshot
-        identity, network = (facts(snapshot.identity), facts(snapshot.network)) if snapshot else (None, None)
-        for interface in (network.interfaces if network else None) or ():
-            if identity and identity.machine_id and interface.kind in {"physical", "bond", "vlan"}:
-                for address in interface.addresses:
-                    if not address.lower().startswith(("fe80:", "169.254.", "127.", "::1")):
-                        owners.setdefault(address.partition("/")[0], {})[identity.machine_id] = case.host
+        identity = facts(case.judged.snapshot.identity) if case.judged.snapshot else None
+        machine = identity.machine_id if identity else None
+        for interface in _own_links(case) if machine else ():
+            for address in own_addresses(interface):
+                owners.setdefault(address, {})[machine or ""] = case.host
     return [
         Symptom(
             host,
@@ -33,7 +32,7 @@ def same_address(fleet: Fleet) -> list[Symptom]:
                 "critical",
                 address,
                 f"{address} is on {' and '.join(sorted(hosts.values())[:4])} at once",
-                then=f"arping -D -c 3 {address}",
+                then=f"ip -br address | grep -F {quoted(address)}",
                 address=address,
                 hosts=sorted(hosts.values()),
             ),

@@ -12,6 +12,7 @@ from fleet_collector.findings.connections import endpoint
 from fleet_collector.findings.finding import Finding, found
 from fleet_collector.findings.past import facts
 from fleet_collector.findings.ports import holder_of
+from fleet_collector.findings.words import filters
 from fleet_collector.wording import number
 
 CLIENT = (
@@ -68,6 +69,16 @@ def slow_peers(fleet: Fleet) -> Iterator[Link]:
                     yield from _not_listening(server, pile, port)
 
 
+def both_ends(fleet: Fleet) -> Iterator[Link]:
+    """One client's many connections are many at its server as well: the client opened them."""
+    for case in fleet.cases.values():
+        for opened in case.of("connections.established"):
+            server = fleet.cases.get(str(opened.get("peer"))) if opened.get("port") else None
+            for held in server.of("connections.established") if server else ():
+                if held.get("peer") == case.host and server is not case:
+                    yield Link(opened, held)
+
+
 def _not_listening(server: Case, pile: Symptom, port: int) -> Iterator[Link]:
     """Clients wait for an answer that never comes: the server listens, so something drops it on the way."""
     listeners = listeners_of(server, "tcp", port)
@@ -75,7 +86,15 @@ def _not_listening(server: Case, pile: Symptom, port: int) -> Iterator[Link]:
         text = (
             f"{holder_of(listeners[0])} on {server.host} listens on tcp/{port}, but does not get what is sent"
         )
-        cause = found("reach.filter_at_target", "critical", f"tcp/{port}", text, port=port, peer=pile.host)
+        cause = found(
+            "reach.filter_at_target",
+            "critical",
+            f"tcp/{port}",
+            text,
+            then=filters(port),
+            port=port,
+            peer=pile.host,
+        )
         yield Link(Symptom(server.host, cause), pile)
 
 

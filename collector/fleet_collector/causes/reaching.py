@@ -12,7 +12,7 @@ from fleet_collector.findings.finding import found
 from fleet_collector.findings.past import facts
 from fleet_collector.findings.ports import holder_of, is_loopback
 from fleet_collector.findings.services import bare
-from fleet_collector.findings.words import listed
+from fleet_collector.findings.words import filters, listed
 from fleet_collector.folding import fold
 from fleet_collector.snapshot.ports import Listener
 
@@ -20,6 +20,8 @@ from fleet_collector.snapshot.ports import Listener
 FAR = ("reach.refused", "reach.filtered", "reach.unreachable", "reach.slow")
 ANY = ("0.0.0.0", "::", "*", "")  # noqa: S104 - what a listener on all addresses is called
 DEAD = ("timeout", "unreachable")
+# A process that hangs keeps its listener: the kernel takes connections or drops them, it refuses none.
+HANGING = ("ports.backlog", "processes.stopped", "processes.blocked", "connections.undrained")
 
 
 @dataclass
@@ -73,11 +75,45 @@ def _verdict(fleet: Fleet, target: Target) -> Iterator[Link]:
         listeners = listeners_of(case, target.protocol, target.port)
         troubles = troubles_of(case, target.protocol, target.port)
         if troubles:
-            yield from (Link(trouble, failure) for trouble in troubles for failure in target.failed)
+            yield from _troubled(case, target, troubles, listeners or [])
         elif listeners is not None and not target.reached:
             yield from _listening(case, target, listeners)
         else:
             yield from _between(target)
+
+
+def _troubled(
+    case: Case, target: Target, troubles: list[Symptom], listeners: list[Listener]
+) -> Iterator[Link]:
+    """The target's own trouble, but for those whom a process that only hangs cannot have refused."""
+    hangs = bool(listeners) and all(trouble.rule in HANGING for trouble in troubles)
+    rejected = [failure for failure in target.failed if hangs and failure.rule == "reach.refused"]
+    for failure in target.failed:
+        if failure not in rejected:
+            yield from (Link(trouble, failure) for trouble in troubles)
+    if rejected:
+        failing = fold(sorted({failure.host for failure in rejected}))
+        who = f"{holder_of(listeners[0])} on {case.host} listens on {target.protocol}/{target.port}"
+        text = f"{who} and {failing} is refused: a firewall rejects"
+        yield from (Link(_filter(target, failure, text), failure) for failure in rejected)
+
+
+def _filter(target: Target, failure: Symptom, text: str) -> Symptom:
+    """A filter between one host that fails and the target, told at the host that fails."""
+    return Symptom(
+        failure.host,
+        found(
+            "reach.filter_between",
+            "critical",
+            target.name,
+            text,
+            then=f"{failure.finding.next}; {filters(target.port)}",
+            failing=sorted({one.host for one in target.failed}),
+            reached_by=sorted(target.reached),
+            port=target.port,
+            result=failure.get("result"),
+        ),
+    )
 
 
 def _listening(case: Case, target: Target, listeners: list[Listener]) -> Iterator[Link]:
@@ -136,22 +172,7 @@ def _between(target: Target) -> Iterator[Link]:
         f"Only {fold(failing)} {'fail' if len(failing) > 1 else 'fails'} to open {target.name}, "
         f"{fold(sorted(target.reached))} can: a filter or a route between"
     )
-    for failure in hard:
-        cause = Symptom(
-            failure.host,
-            found(
-                "reach.filter_between",
-                "critical",
-                target.name,
-                text,
-                then=failure.finding.next,
-                failing=failing,
-                reached_by=sorted(target.reached),
-                port=target.port,
-                result=failure.get("result"),
-            ),
-        )
-        yield Link(cause, failure)
+    yield from (Link(_filter(target, failure, text), failure) for failure in hard)
 
 
 def _silent_target(case: Case, target: Target) -> Iterator[Link]:
@@ -180,7 +201,9 @@ def _caused(
             "critical",
             place,
             text,
-            then=f"ss -Hlntup 'sport = :{target.port}'",
+            then=filters(target.port)
+            if rule == "reach.filter_at_target"
+            else f"ss -Hlntup 'sport = :{target.port}'",
             port=target.port,
             protocol=target.protocol,
             address=listener.address if listener else None,

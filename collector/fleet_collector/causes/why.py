@@ -27,6 +27,7 @@ ACROSS_HOSTS: tuple[Callable[[Fleet], Iterable[Link]], ...] = (
     reaching.verdicts,
     peers.slow_peers,
     peers.slow_probes,
+    peers.both_ends,
 )
 
 

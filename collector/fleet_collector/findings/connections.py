@@ -69,8 +69,11 @@ def time_wait(subject: Subject) -> Iterator[Finding]:
     reason = _too_many(subject, "time_wait", held, subject.thresholds.connections_time_wait)
     if connections.time_wait_max and held >= 0.9 * connections.time_wait_max:
         reason = f"the kernel keeps {number(connections.time_wait_max)} at most"
+    first = _most_to(connections, "time_wait")
+    if not reason and first and subject.past.median("time_wait") is None:
+        reason = _one_endpoint(subject, first.states["time_wait"])
     if reason:
-        first = _most_to(connections, "time_wait")
+        client = _client_of(connections, first.address, first.port) if first else None
         to = (
             f"; {number(first.states['time_wait'])} towards {endpoint(first.address, first.port)}"
             if first
@@ -80,14 +83,22 @@ def time_wait(subject: Subject) -> Iterator[Finding]:
             "connections.time_wait",
             "warning",
             endpoint(first.address, first.port) if first else "time_wait",
-            f"{number(held)} connections in TIME_WAIT, {reason}{to}",
+            f"{number(held)} connections in TIME_WAIT, {reason}{to}"
+            + (f"; the client is {who(client)}" if client else ""),
             then="ss -Hant state time-wait | awk '{print $4}' | sort | uniq -c | sort -rn | head",
             count=held,
             median=subject.past.median("time_wait"),
             address=first.address if first else None,
             port=first.port if first else None,
             towards=first.states["time_wait"] if first else None,
+            **(who_evidence(client) if client else {}),
         )
+
+
+def _one_endpoint(subject: Subject, towards: int) -> str:
+    """Why many of one client towards one endpoint are too many: each keeps a local port for a minute."""
+    many = towards >= subject.thresholds.connections_time_wait_one_endpoint
+    return f"{number(round(towards / 60))} a second were closed here and not used again" if many else ""
 
 
 def established(subject: Subject) -> Iterator[Finding]:
@@ -99,7 +110,7 @@ def established(subject: Subject) -> Iterator[Finding]:
     reason = _too_many(subject, "established", held, subject.thresholds.connections_established)
     peer = _one_peer(subject, connections)
     if not reason and peer:
-        reason = f"{number(peer.states.get('established', 0))} of them with {_peer_name(peer)} alone"
+        reason = f"{_part(peer.states.get('established', 0), held)} of them with {_peer_name(peer)} alone"
     if not reason:
         return
     holder = max(
@@ -112,15 +123,20 @@ def established(subject: Subject) -> Iterator[Finding]:
         "warning",
         holder.name if holder else (_peer_name(peer) if peer else "established"),
         f"{number(held)} connections are open, {reason}"
-        + (f"; {who(holder)} holds {number(holder.states.get('established', 0))}" if holder else "")
+        + (f"; {who(holder)} holds {_part(holder.states.get('established', 0), held)}" if holder else "")
         + _most_at(connections, "established"),
-        then="ss -Hantp state established | awk '{print $3, $4}' | sort | uniq -c | sort -rn | head",
+        then="ss -Hant state established | awk '{sub(/:[0-9]+$/, \"\", $4); print $4}'"
+        " | sort | uniq -c | sort -rn | head",
         count=held,
         median=subject.past.median("established"),
         address=peer.address if peer else None,
         port=peer.port if isinstance(peer, ByRemote) else None,
         **(who_evidence(holder) if holder else {}),
     )
+
+
+def _part(count: int, whole: int) -> str:
+    return "all" if count == whole else number(count)
 
 
 def _one_peer(subject: Subject, connections: Connections) -> ByPeer | ByRemote | None:

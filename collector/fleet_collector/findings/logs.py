@@ -67,7 +67,7 @@ def _of_file(
     elif not is_log(file):
         yield from _other(subject, file, volume, growth)
     elif file.rotation is not None and file.rotation.covered:
-        yield from _covered(subject, file, growth)
+        yield from _covered(subject, file, volume, growth)
     elif not rotates:
         yield from _uncovered(subject, file, volume, growth)
 
@@ -112,19 +112,32 @@ def _rotates(subject: Subject, file: LogFile) -> bool:
 def _uncovered(subject: Subject, file: LogFile, volume: Volume | None, growth: Growth) -> Iterator[Finding]:
     limits = subject.thresholds
     large = is_large(subject, file, volume)
-    fast = growth.bytes_per_second * 3600 >= limits.logs_growth_bytes_per_hour
+    fast = _is_fast(subject, growth)
     full_days = growth.full_seconds / DAY if growth.full_seconds is not None else None
     soon = full_days is not None and full_days < limits.logs_full_days
     why = "no rule of logrotate covers it"
     if file.path.startswith("/var/lib/docker/containers/"):
         why = "the container's log has no max-size"
     if fast and (large or soon):
-        severe = full_days is not None and full_days < limits.logs_full_critical_days
-        yield _finding(subject, file, "growing", "critical" if severe else "warning", why, growth)
+        yield _finding(subject, file, "growing", _severity(subject, growth), why, growth)
     elif large and _in_use(subject, file):
         yield _finding(subject, file, "large", "warning", why, growth)
     elif large:
         yield _finding(subject, file, "large", "ok", "nothing writes to it", growth)
+
+
+def _is_fast(subject: Subject, growth: Growth) -> bool:
+    return growth.bytes_per_second * 3600 >= subject.thresholds.logs_growth_bytes_per_hour
+
+
+def _severity(subject: Subject, growth: Growth) -> Severity:
+    """Critical if its volume is full within the day at this rate."""
+    full = growth.full_seconds
+    return (
+        "critical"
+        if full is not None and full < subject.thresholds.logs_full_critical_days * DAY
+        else "warning"
+    )
 
 
 def is_large(subject: Subject, file: LogFile, volume: Volume | None) -> bool:
@@ -140,19 +153,29 @@ def _in_use(subject: Subject, file: LogFile) -> bool:
     return file.writer is not None or recent or growing
 
 
-def _covered(subject: Subject, file: LogFile, growth: Growth) -> Iterator[Finding]:
+def _covered(subject: Subject, file: LogFile, volume: Volume | None, growth: Growth) -> Iterator[Finding]:
     rotation = file.rotation
     if rotation is None or not _in_use(subject, file):
         return
     period = PERIODS.get(rotation.period or "")
     rule = f" (rule in {short(rotation.rule, 60)})" if rotation.rule else ""
-    if rotation.last_at is None:
-        if file.size_bytes >= subject.thresholds.logs_large_bytes:
-            why = f"a rule of logrotate covers it and has never rotated it{rule}"
-            yield _finding(subject, file, "not_rotated", "warning", why, growth)
-    elif period is not None and subject.now - rotation.last_at > 2 * period + DAY:
+    if rotation.last_at is None and file.size_bytes >= subject.thresholds.logs_large_bytes:
+        why = f"a rule of logrotate covers it and has never rotated it{rule}"
+        yield _finding(subject, file, "not_rotated", "warning", why, growth)
+    elif (
+        rotation.last_at is not None
+        and period is not None
+        and subject.now - rotation.last_at > 2 * period + DAY
+    ):
         why = f"it should rotate {rotation.period} and did last {ago(rotation.last_at, subject.now)}{rule}"
         yield _finding(subject, file, "not_rotated", "warning", why, growth)
+    elif (
+        is_large(subject, file, volume)
+        and _is_fast(subject, growth)
+        and _severity(subject, growth) != "warning"
+    ):
+        why = f"its rule of logrotate ({rotation.period or 'by size'}) may come too late"
+        yield _finding(subject, file, "growing", "critical", why, growth)
 
 
 def _old_file(subject: Subject, file: LogFile, growth: Growth) -> Iterator[Finding]:
@@ -164,7 +187,7 @@ def _old_file(subject: Subject, file: LogFile, growth: Growth) -> Iterator[Findi
         return
     what = "it was deleted" if file.deleted else "it was rotated"
     why = f"{what} and its writer kept it open: it was not told to reopen its log"
-    yield _finding(subject, file, "old_file", "warning", why, growth)
+    yield _finding(subject, file, "old_file", _severity(subject, growth), why, growth)
 
 
 def _other(subject: Subject, file: LogFile, volume: Volume | None, growth: Growth) -> Iterator[Finding]:

@@ -60,7 +60,7 @@ def default_route(subject: Subject) -> Iterator[Finding]:
     ]
     previous = subject.past.previous
     had = bool(previous and previous.default_routes)
-    if outward or had:
+    if outward or had or down:
         yield found(
             "network.no_default_route",
             "critical" if had else "warning",
@@ -228,7 +228,8 @@ def resolver(subject: Subject) -> Iterator[Finding]:
         "ok" if alone else "critical" if every else "warning",
         servers,
         f"{text}: {servers} ({reasons})",
-        then=f"cat /etc/resolv.conf; dig +time=2 +tries=1 @{silent[0].server} localhost",
+        then=f"cat /etc/resolv.conf; ip route get {quoted(silent[0].server)};"
+        f" ping -c 2 -W 2 {quoted(silent[0].server)}",
         servers=[lookup.server for lookup in silent],
         answering=[lookup.server for lookup in lookups if lookup.ok],
         errors=[lookup.error for lookup in silent if lookup.error],

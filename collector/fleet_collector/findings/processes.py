@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from fleet_collector.findings.finding import Finding, found, level
 from fleet_collector.findings.past import GROUPS_KEPT, facts
 from fleet_collector.findings.subject import Subject
-from fleet_collector.findings.words import listed, several, short, who, who_evidence
+from fleet_collector.findings.words import listed, quoted, several, short, who, who_evidence
 from fleet_collector.snapshot.processes import (
     BlockedTask,
     Processes,
@@ -40,7 +40,8 @@ def wanted(subject: Subject) -> Iterator[Finding]:
                 "critical",
                 name,
                 f"No process {name} runs",
-                then=f"systemctl status {name} --no-pager -n 20",
+                then=f"systemctl list-units --all --no-pager {quoted(f'*{name}*')};"
+                f" journalctl --no-pager -n 20 {quoted(f'_COMM={name[:15]}')}",
                 name=name,
                 count=0,
             )

@@ -83,6 +83,8 @@ class Thresholds(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     connections_local_ports_percent: Percent = 70.0  # boxctl, here per destination
     connections_local_ports_critical_percent: Percent = 85.0  # boxctl
     connections_time_wait: Whole = 10_000  # boxctl; where the host's own past does not know better
+    # ours: a sixth of the local ports, without a pause for a minute; where no past knows better
+    connections_time_wait_one_endpoint: Whole = 5_000
     connections_established: Whole = 5_000  # ours; where the host's own past does not know better
     connections_one_peer: Whole = 2_000  # ours: from or to one address
     connections_past_factor: Positive = 3.0  # ours

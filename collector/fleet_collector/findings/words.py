@@ -60,6 +60,12 @@ def who_evidence(process: Process) -> dict[str, Any]:
     }
 
 
+def filters(port: int) -> str:
+    """The next command where something on the way is suspected: the host's own rules for a port."""
+    words = rf"\b{port}\b|drop|reject"
+    return f"(nft list ruleset; iptables-save) 2>/dev/null | grep -niE '{words}' | head -20"
+
+
 def quoted(word: str) -> str:
     """A word as a shell takes it, for the next command."""
     return shlex.quote(short(word, 300))

@@ -15,9 +15,9 @@ from fleet_collector.findings.expected import Expected
 from fleet_collector.findings.finding import found
 from fleet_collector.findings.judge import judge
 from fleet_collector.folding import fold
-from fleet_collector.snapshot.connections import ByLocalPort, ByProcess, ByRemote
+from fleet_collector.snapshot.connections import ByLocalPort, ByPeer, ByProcess, ByRemote
 from fleet_collector.snapshot.disk import Volume
-from fleet_collector.snapshot.network import Interface
+from fleet_collector.snapshot.network import Interface, Route
 from fleet_collector.snapshot.ports import Listener
 from fleet_collector.snapshot.reach import Probe, Reach, ReachResult
 from fleet_collector.snapshot.services import Unit
@@ -130,6 +130,33 @@ def test_a_full_queue_at_the_target() -> None:
     assert (rule, where, who) == ("ports.backlog", "db1", {"web1"})
 
 
+def test_a_process_that_hangs_refuses_nobody() -> None:
+    hangs = db(but(DB, queue=200, backlog=128))
+    diagnosis = why([prober("web1", 1, "filtered"), prober("web2", 2, "refused"), hangs])
+    assert [(cause.rule, cause.hosts) for cause in diagnosis.causes] == [
+        ("ports.backlog", ["db1"]),
+        ("reach.filter_between", ["web2"]),
+    ]
+    assert diagnosis.causes[1].message == (
+        "postgres (pid 70, unit postgresql.service) on db1 listens on tcp/5432 and web2 is refused:"
+        " a firewall rejects"
+    )
+
+
+def test_many_connections_seen_from_both_ends_are_one_cause() -> None:
+    states = {"established": 3_000}
+    opened = ByRemote(address="10.0.1.20", port=5432, count=3_000, states=states)
+    poller = ByProcess(pid=9, name="poller", count=3_000, states=states, remotes=[opened])
+    client = but(hosts.CONNECTIONS, states=states, by_remote=[opened], by_process=[poller])
+    peer = ByPeer(address="10.0.1.3", count=3_000, states=states)
+    server = but(hosts.CONNECTIONS, states=states, by_peer=[peer])
+    (cause,) = why([host("web3", 3, connections=client), db(DB, connections=server)]).causes
+    assert (cause.hosts, [effect.host for effect in cause.explains]) == (["web3"], ["db1"])
+    assert cause.message == (
+        "3,000 connections are open, all of them with db1:5432 alone; poller (pid 9) holds all"
+    )
+
+
 def test_a_target_on_another_address() -> None:
     rule, _, message, _ = first(prober("web1", 1, "refused"), db(but(DB, address="10.9.9.9")))
     assert rule == "ports.other_address"
@@ -191,6 +218,11 @@ def test_one_address_on_two_machines() -> None:
     assert [(cause.rule, cause.subject, cause.hosts) for cause in diagnosis.causes] == [
         ("network.duplicate_address", "10.0.1.7", ["web1", "web2"])
     ]
+    veth = Interface(name="eth0", up=True, kind="virtual", addresses=["10.0.1.9/24"])
+    route = Route(destination="default", gateway="10.0.1.1", interface="eth0")
+    guest = but(hosts.NETWORK, interfaces=[veth], default_routes=[route])
+    (cause,) = why([host("web1", 1, network=guest), host("web2", 2, network=guest)]).causes
+    assert cause.subject == "10.0.1.9"
     assert why([host("web1", 7), host("web2", 7)]).causes == []  # one machine under two names
 
 

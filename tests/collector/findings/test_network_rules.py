@@ -121,6 +121,14 @@ def test_a_default_route_that_was_there_is_missed_more() -> None:
     )
 
 
+def test_the_only_link_was_taken_down() -> None:
+    down = Interface(name="eth0", up=False, kind="physical", addresses=["10.0.1.11/24"])
+    facts = but(hosts.NETWORK, default_routes=[], interfaces=[LO, down])
+    finding = only(subject(network=facts))
+    assert (finding.rule, finding.severity) == ("network.no_default_route", "warning")
+    assert finding.message == "There is no default route; eth0, 10.0.1.11, was taken down"
+
+
 def probe(result: ReachResult, **changes: Any) -> Reach:
     usual = Probe(
         target="tcp://db1:5432",
@@ -262,6 +270,11 @@ CONNECTION_CASES: list[tuple[dict[str, Any], dict[str, str]]] = [
     ({"states": {"time_wait": 9_999}}, {}),
     ({"states": {"time_wait": 10_000}}, {"connections.time_wait": "warning"}),
     ({"states": {"time_wait": 4_000}, "time_wait_max": 4_096}, {"connections.time_wait": "warning"}),
+    (
+        {"states": {"time_wait": 5_000}, "by_remote": remote(time_wait=5_000)},
+        {"connections.time_wait": "warning"},
+    ),
+    ({"states": {"time_wait": 9_000}, "by_remote": remote(time_wait=4_999)}, {}),
     ({"states": {"established": 4_999}}, {}),
     ({"states": {"established": 5_000}}, {"connections.established": "warning"}),
     (
@@ -311,6 +324,11 @@ def test_the_past_knows_how_many_are_usual() -> None:
     one = subject(connections=more, past=hosts.nights(3))
     assert rules(one) == {"connections.established": "warning"}
     assert "where 40 are usual" in only(one).message
+
+
+def test_many_towards_one_endpoint_are_no_news_where_they_are_usual() -> None:
+    busy = but(hosts.CONNECTIONS, states={"time_wait": 6_000}, by_remote=remote(time_wait=6_000))
+    assert rules(subject(connections=busy, past=hosts.nights(3, connections=busy))) == {}
 
 
 def test_who_and_whither_are_told() -> None:

@@ -142,12 +142,18 @@ LOG_CASES: list[tuple[Logs, dict[str, str]]] = [
     (log(rotation=COVERED, growth_bytes_per_second=0.05 * MB_S), {}),
     (log(rotation=but(COVERED, last_at=NOW - 19 * DAY)), {"logs.not_rotated": "warning"}),
     (log(rotation=but(COVERED, last_at=NOW - 2.5 * DAY)), {}),
+    (log(rotation=COVERED, growth_bytes_per_second=5 * MB_S), {"logs.growing": "critical"}),
+    (log(rotation=COVERED, size_bytes=200 * MIB, growth_bytes_per_second=5 * MB_S), {}),
     (log(rotation=but(COVERED, period="weekly", last_at=NOW - 14 * DAY)), {}),
     (log(rotation=but(COVERED, last_at=None)), {"logs.not_rotated": "warning"}),
     (log(rotation=but(COVERED, last_at=None), size_bytes=500 * MIB), {}),
     (
         log(path="/srv/shop/shop.log.1", rotated_name=True, growth_bytes_per_second=9.0),
         {"logs.old_file": "warning"},
+    ),
+    (
+        log(path="/srv/shop/shop.log.1", rotated_name=True, growth_bytes_per_second=5 * MB_S),
+        {"logs.old_file": "critical"},
     ),
     (log(path="/srv/shop/shop.log.1", rotated_name=True, modified_at=NOW - DAY), {}),
     (log(path="/srv/shop/shop.log.1", rotated_name=True, writer=None), {}),
