@@ -115,10 +115,11 @@ def with_it_gone(case: Case) -> Iterator[Link]:
     for process in processes:
         name = str(process.get("name"))
         yield from (Link(process, port) for port in ports if name in (port.get("owner"), _unit_of(port)))
+    crowded = {bare(str(unit.get("unit"))) for unit in units if TAKEN.search(words_of(unit))}
     for holder in case.of("ports.owner"):
-        yield from (
-            Link(process, holder) for process in processes if process.get("name") == holder.get("owner")
-        )
+        for process in processes:
+            if process.get("name") == holder.get("owner") and process.get("name") not in crowded:
+                yield Link(process, holder)
 
 
 def _unit_of(port: Symptom) -> str | None:

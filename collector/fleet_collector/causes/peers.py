@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import msgspec
 
-from fleet_collector.causes.case import Case, Link, Symptom
+from fleet_collector.causes.case import Case, Link, Symptom, words_of
+from fleet_collector.causes.daemons import DOWN
 from fleet_collector.causes.fleet import Fleet, listeners_of, troubles_of
 from fleet_collector.findings.connections import endpoint
 from fleet_collector.findings.finding import Finding, found
@@ -22,6 +24,7 @@ CLIENT = (
     "connections.local_ports",
     "connections.time_wait",
 )
+PLACE = re.compile(r"([A-Za-z0-9][\w.-]*)(?:[\"')\]]*(?:,? (?:on )?port |:))(\d{2,5})\b")
 WAITING = ("connections.close_wait", "connections.established", "connections.syn_sent")
 
 
@@ -77,6 +80,27 @@ def both_ends(fleet: Fleet) -> Iterator[Link]:
             for held in server.of("connections.established") if server else ():
                 if held.get("peer") == case.host and server is not case:
                     yield Link(opened, held)
+
+
+def dependants(fleet: Fleet) -> Iterator[Link]:
+    """A service went down with the name of a place it cannot open: by a probe of it, or by its own trouble."""
+    for case in fleet.cases.values():
+        for unit in case.of(*DOWN):
+            places = _places(words_of(unit))
+            for probe in case.of("reach."):
+                port = str(probe.get("port"))
+                if places & {(str(probe.get("host")), port), (str(probe.get("address")), port)}:
+                    yield Link(probe, unit)
+            for name, port in places:
+                peer = fleet.host_of(name, name, case.host)
+                if peer is not None and peer != case.host:
+                    troubles = troubles_of(fleet.cases[peer], "tcp", int(port))
+                    yield from (Link(trouble, unit) for trouble in troubles)
+
+
+def _places(words: str) -> set[tuple[str, str]]:
+    """Every ``db1:5432`` and ``host "db1", port 5432`` in a unit's last words."""
+    return set(PLACE.findall(words))
 
 
 def _not_listening(server: Case, pile: Symptom, port: int) -> Iterator[Link]:

@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator
 
 from fleet_collector.causes.case import Case, Link, Symptom, every, shared, words_of
+from fleet_collector.findings.finding import found
+from fleet_collector.findings.past import facts
+from fleet_collector.findings.words import quoted, short
 
 NO_SPACE = re.compile(r"no space left|disk (is )?full|ENOSPC|disk quota exceeded", re.IGNORECASE)
 READ_ONLY = re.compile(r"read-only file ?system|EROFS", re.IGNORECASE)
@@ -61,7 +64,28 @@ def starved(case: Case) -> Iterator[Link]:
         if NO_SPACE.search(words):
             yield from _named(case.of("disk.space", "disk.inodes"), unit, words)
         if READ_ONLY.search(words):
-            yield from _named(case.of("disk.read_only"), unit, words)
+            yield from _named(case.of("disk.read_only") or _read_only_by_choice(case, words), unit, words)
+
+
+def _read_only_by_choice(case: Case, words: str) -> list[Symptom]:
+    """Volumes that are read-only without a fault, until a unit says that it has to write there."""
+    disk = facts(case.judged.snapshot.disk) if case.judged.snapshot else None
+    return [
+        Symptom(
+            case.host,
+            found(
+                "disk.read_only",
+                "critical",
+                volume.mount,
+                f"{short(volume.mount)} is read-only, and what runs here has to write there",
+                then=f"findmnt -o TARGET,SOURCE,FSTYPE,OPTIONS {quoted(volume.mount)}; cat /etc/fstab",
+                mount=volume.mount,
+                device=volume.device,
+            ),
+        )
+        for volume in (disk.volumes if disk else None) or ()
+        if volume.read_only and volume.mount != "/" and f"{volume.mount}/" in words
+    ]
 
 
 def _named(volumes: list[Symptom], unit: Symptom, words: str) -> Iterator[Link]:

@@ -28,6 +28,7 @@ ACROSS_HOSTS: tuple[Callable[[Fleet], Iterable[Link]], ...] = (
     peers.slow_peers,
     peers.slow_probes,
     peers.both_ends,
+    peers.dependants,
 )
 
 

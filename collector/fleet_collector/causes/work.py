@@ -85,4 +85,9 @@ def _in_limited_group(case: Case, kill: Symptom) -> bool:
     return any(group.oom_kills and unit and unit in group.path for group in groups)
 
 
-LINKS = (application, explosion, shortage, leak, killed)
+def churn(case: Case) -> Iterator[Link]:
+    """Who starts processes faster than it can collect them has dead ones at any moment."""
+    yield from shared(case.of("cpu.short_lived"), case.of("processes.zombies"), "pid")
+
+
+LINKS = (application, explosion, shortage, leak, killed, churn)

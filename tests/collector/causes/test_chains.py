@@ -21,7 +21,7 @@ from fleet_collector.snapshot.logs import LogFile, Logs
 from fleet_collector.snapshot.memory import MemoryGroup, OomKill
 from fleet_collector.snapshot.network import Interface, Lookup, Resolver
 from fleet_collector.snapshot.ports import Listener
-from fleet_collector.snapshot.processes import BlockedTask, FdProcess, ProcessGroup
+from fleet_collector.snapshot.processes import BlockedTask, FdProcess, ProcessGroup, WantedProcess
 from fleet_collector.snapshot.reach import Probe, Reach
 from fleet_collector.snapshot.services import Services, Unit
 from tests.collector import hosts
@@ -93,6 +93,7 @@ KILLED = {"result": "signal", "exit_code": "killed", "exit_status": 9}
 SPINNING = CpuProcess(pid=7, name="spin", core_percent=260.0, machine_percent=65.0, started_at=NOW - 20)
 IN_USE = ["nginx: bind() to 0.0.0.0:8080 failed (98: Address already in use)"]
 HTTP = Listener(protocol="tcp", address="0.0.0.0", port=8080, pid=5, name="python3", unit="rogue.service")
+SHOWN = Volume(mount="/srv/data", type="ext4", read_only=True)
 HUNG = Volume(mount="/mnt/nas", type="nfs4", hung=True, server="nas1", remote=True)
 
 
@@ -318,6 +319,29 @@ CHAINS: dict[str, tuple[dict[str, Any], list[tuple[str, set[str]]]]] = {
             "ports": but(hosts.PORTS, listeners=[HTTP]),
         },
         [("ports.taken", {"services.failed"})],
+    ),
+    "wrong owner of a wanted port -> failed service -> no process": (
+        {
+            "services": failed("shop.service", log=IN_USE),
+            "processes": but(hosts.PROCESSES, wanted=[WantedProcess(name="shop", count=0)]),
+            "ports": but(hosts.PORTS, listeners=[HTTP]),
+            "expected": Expected(processes=("shop",), ports=("8080=shop",)),
+        },
+        [("ports.owner", {"services.failed", "processes.wanted"})],
+    ),
+    "a volume read-only by choice -> failed service": (
+        {
+            "disk": volumes(SHOWN),
+            "services": failed(log=["mysqld: cannot open /srv/data/x: Read-only file system"]),
+        },
+        [("disk.read_only", {"services.failed"})],
+    ),
+    "a volume read-only by choice, and a service that may not write elsewhere": (
+        {
+            "disk": volumes(SHOWN),
+            "services": failed(log=["mysqld: cannot open /var/x: Read-only file system"]),
+        },
+        [("services.failed", set())],
     ),
     "address in use of a port that nobody holds now": (
         {"services": failed("nginx2.service", log=IN_USE)},

@@ -157,6 +157,38 @@ def test_many_connections_seen_from_both_ends_are_one_cause() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "follows"),
+    [
+        ("shop[9]: could not connect to db1:5432: Connection refused", True),
+        ('connection to server at "db1" (10.0.1.20), port 5432 failed: Connection refused', True),
+        ("shop[9]: cannot read /etc/shop.conf", False),
+        ("shop[9]: could not connect to db1:6379", False),
+    ],
+)
+def test_a_service_that_names_the_place_it_cannot_open(words: str, follows: bool) -> None:
+    shop = Unit(name="shop.service", active="failed", result="exit-code", since=NOW - 60, log=[words])
+    services = but(hosts.SERVICES, units=[*(hosts.SERVICES.units or []), shop])
+    client = host("web1", 1, services=services)
+    server = db(expected=Expected(ports=("5432",)))
+    cause = why([client, server]).causes[0]
+    assert (cause.rule, cause.hosts) == ("ports.wanted", ["db1"])
+    assert ([effect.host for effect in cause.explains] == ["web1"]) == follows
+
+
+def test_a_service_that_names_a_target_of_its_own_host() -> None:
+    log = ["shop[9]: could not connect to cache:6379: Connection timed out"]
+    shop = Unit(name="shop.service", active="failed", result="exit-code", since=NOW - 60, log=log)
+    services = but(hosts.SERVICES, units=[*(hosts.SERVICES.units or []), shop])
+    target = "tcp://cache:6379"
+    probe = Probe(
+        target=target, protocol="tcp", host="cache", port=6379, result="filtered", address="10.9.9.9"
+    )
+    (cause,) = why([host("web1", 1, services=services, reach=Reach(probes=[probe]))]).causes
+    assert cause.rule == "reach.filtered"
+    assert [effect.rule for effect in cause.explains] == ["services.failed"]
+
+
 def test_a_target_on_another_address() -> None:
     rule, _, message, _ = first(prober("web1", 1, "refused"), db(but(DB, address="10.9.9.9")))
     assert rule == "ports.other_address"
