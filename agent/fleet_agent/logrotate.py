@@ -13,6 +13,7 @@ STATES = (  # Debian, Red Hat 8 and later, Red Hat 7, SUSE
 )
 PROGRAMS = ("/usr/sbin/logrotate", "/usr/bin/logrotate", "/sbin/logrotate")
 PERIODS = ("hourly", "daily", "weekly", "monthly", "yearly")
+COUNTED = ("rotate", "size", "minsize", "maxsize", "maxage", "minage")  # a wrong number: the block is skipped
 SCRIPTS = ("prerotate", "postrotate", "firstaction", "lastaction", "preremove")
 TABOO = (
     ".bak",
@@ -189,10 +190,17 @@ class _Parser(object):
             self.patterns, self.block = [], None
 
     def _option(self, line, number, options):
-        if line[0].isalpha():
+        if _is_miscounted(line):
+            self.found.append(("problem", "%s:%d: not a number: %s" % (self.file, number, line[:80])))
+        elif line[0].isalpha():
             self.script = _set(line, options)
         else:
             self.found.append(("problem", "%s:%d: not understood: %s" % (self.file, number, line[:80])))
+
+
+def _is_miscounted(line):
+    name, _, value = line.replace("=", " ", 1).partition(" ")
+    return name in COUNTED and not (value.split() or [""])[0].lstrip("-").rstrip("kMG").isdigit()
 
 
 def words(line):

@@ -83,6 +83,8 @@ def test_without_any_period_the_size_decides() -> None:
         ("/a {\n daily\n", "a block is not closed"),
         ("}\n", "not understood"),
         ("/a {\n =5\n}\n", "not understood"),
+        ("/var/log/a.log {\n rotate seven\n}", "x:2: not a number: rotate seven"),
+        ("/var/log/a.log {\n size=10Q\n}", "x:2: not a number: size=10Q"),
     ],
 )
 def test_what_logrotate_stumbles_over(text: str, words: str) -> None:

@@ -83,7 +83,7 @@ def both_ends(fleet: Fleet) -> Iterator[Link]:
 
 
 def dependants(fleet: Fleet) -> Iterator[Link]:
-    """A service went down with the name of a place it cannot open: by a probe of it, or by its own trouble."""
+    """A service that went down names a place: a probe of that, or its own trouble, is the cause."""
     for case in fleet.cases.values():
         for unit in case.of(*DOWN):
             places = _places(words_of(unit))
