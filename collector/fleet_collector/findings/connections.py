@@ -110,7 +110,7 @@ def established(subject: Subject) -> Iterator[Finding]:
     reason = _too_many(subject, "established", held, subject.thresholds.connections_established)
     peer = _one_peer(subject, connections)
     if not reason and peer:
-        reason = f"{_part(peer.states.get('established', 0), held)} of them with {_peer_name(peer)} alone"
+        reason = f"{number(peer.states.get('established', 0))} of them with {_peer_name(peer)} alone"
     if not reason:
         return
     holder = max(
@@ -123,7 +123,7 @@ def established(subject: Subject) -> Iterator[Finding]:
         "warning",
         holder.name if holder else (_peer_name(peer) if peer else "established"),
         f"{number(held)} connections are open, {reason}"
-        + (f"; {who(holder)} holds {_part(holder.states.get('established', 0), held)}" if holder else "")
+        + (f"; {who(holder)} holds {number(holder.states.get('established', 0))}" if holder else "")
         + _most_at(connections, "established"),
         then="ss -Hant state established | awk '{sub(/:[0-9]+$/, \"\", $4); print $4}'"
         " | sort | uniq -c | sort -rn | head",
@@ -133,10 +133,6 @@ def established(subject: Subject) -> Iterator[Finding]:
         port=peer.port if isinstance(peer, ByRemote) else None,
         **(who_evidence(holder) if holder else {}),
     )
-
-
-def _part(count: int, whole: int) -> str:
-    return "all" if count == whole else number(count)
 
 
 def _one_peer(subject: Subject, connections: Connections) -> ByPeer | ByRemote | None:

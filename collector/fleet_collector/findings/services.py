@@ -13,6 +13,7 @@ from fleet_collector.findings.words import ago, several, short
 from fleet_collector.snapshot.services import Services, Unit
 
 RUNNING = ("active", "reloading", "activating")
+JOURNAL_PID = re.compile(r"^(\S+)\[\d+\]:")  # of what is dead: the same on no two hosts
 JOURNAL_HEAD = re.compile(r"^\d{4}-\d\d-\d\dT\S+ \S+ ")  # of journalctl -o short-iso: time and host
 ENDED_BY = {
     "oom-kill": "killed for lack of memory",
@@ -165,7 +166,7 @@ def _last_words(unit: Unit) -> str:
     """The newest line that is the program's and not the service manager's."""
     lines = [line for line in unit.log or () if line.strip()]
     own = [line for line in lines if "systemd[" not in line and bare(unit.name) + ".service:" not in line]
-    return short(JOURNAL_HEAD.sub("", own[-1].strip()), 120) if own else ""
+    return short(JOURNAL_PID.sub(r"\1:", JOURNAL_HEAD.sub("", own[-1].strip())), 120) if own else ""
 
 
 def _state(unit: Unit, now: float) -> str:

@@ -153,7 +153,7 @@ def test_many_connections_seen_from_both_ends_are_one_cause() -> None:
     (cause,) = why([host("web3", 3, connections=client), db(DB, connections=server)]).causes
     assert (cause.hosts, [effect.host for effect in cause.explains]) == (["web3"], ["db1"])
     assert cause.message == (
-        "3,000 connections are open, all of them with db1:5432 alone; poller (pid 9) holds all"
+        "3,000 connections are open, 3,000 of them with db1:5432 alone; poller (pid 9) holds 3,000"
     )
 
 

@@ -442,7 +442,7 @@ def test_a_failed_unit_with_its_last_words() -> None:
     )
     finding = only(subject(services=facts))
     assert (finding.rule, finding.severity, finding.subject) == ("services.failed", "warning", "shop")
-    assert finding.message == "shop failed 12 min ago: exit status 3 (shop[9]: cannot open /etc/shop.conf)"
+    assert finding.message == "shop failed 12 min ago: exit status 3 (shop: cannot open /etc/shop.conf)"
     assert rules(subject(services=facts, expected=Expected(services=("shop",)))) == {
         "services.failed": "critical"
     }
