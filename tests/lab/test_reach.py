@@ -67,6 +67,30 @@ def test_nobody_listens_on_the_target(connected: Machine, db1: Machine) -> None:
 
 
 @pytest.mark.full
+def test_a_service_that_ends_because_its_database_is_not_there(connected: Machine, db1: Machine) -> None:
+    words = f"could not connect to {DB1}:5432: Connection refused"
+    connected.service("shop", f"ExecStart=/bin/sh -c 'echo {words}; exit 1'")
+    connected.wait_for_unit("shop", "failed")
+    cause = asked(f"tcp://{DB1}:5432", connected, db1)
+    assert (cause.rule, cause.hosts) == ("ports.not_listening", ["db1"])
+    assert [effect.rule for effect in cause.explains] == ["reach.refused", "services.failed"]
+
+
+@pytest.mark.full
+def test_a_firewall_on_the_asking_host(connected: Machine, db1: Machine) -> None:
+    db1.start("sockets", "deaf", "postgres", "0.0.0.0", 5432, 20)
+    connected.run("nft", "add table inet lab")
+    connected.run("nft", "add chain inet lab output { type filter hook output priority 0; }")
+    connected.run("nft", "add rule inet lab output tcp dport 5432 reject")
+    expected = Expected(reach=(f"tcp://{DB1}:5432",))
+    found = ranked([connected.ask(expected=expected), db1.ask(interval_seconds=1.0)], [connected, db1])
+    assert {cause.rule: cause.hosts for cause in found} == {
+        "ports.backlog": ["db1"],
+        "reach.filter_between": ["web1"],
+    }
+
+
+@pytest.mark.full
 def test_a_filter_on_the_target(connected: Machine, db1: Machine) -> None:
     fault = db1.start("sockets", "listen", "postgres", "0.0.0.0", 5432)
     drop(db1, "tcp dport 5432 drop")

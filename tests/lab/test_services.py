@@ -55,6 +55,15 @@ def test_a_wanted_service_that_was_stopped(host: Machine) -> None:
     assert [effect.rule for effect in cause.explains] == ["processes.wanted"]
 
 
+def test_a_wanted_service_whose_dependency_failed(host: Machine) -> None:
+    host.service("data", "Type=oneshot", "ExecStart=/bin/sh -c 'echo no such volume; exit 1'", start=False)
+    host.service("shop", "ExecStart=/bin/sleep 100", "[Unit]", "Requires=data.service", "After=data.service")
+    host.wait_for_unit("data", "failed")
+    cause = first(host.ask(expected=Expected(services=("shop",))), host)
+    assert (cause.rule, cause.subject, cause.severity) == ("services.failed", "data", "critical")
+    assert [effect.message for effect in cause.explains] == ["shop is wanted and is inactive"]
+
+
 def test_a_service_that_runs_without_its_port(host: Machine) -> None:
     host.service("shop", "ExecStart=/bin/sleep 100")
     host.wait_for_unit("shop", "running")
@@ -68,7 +77,8 @@ def test_a_service_crowded_out_of_its_port(host: Machine) -> None:
     host.start("sockets", "listen", "squatter", "0.0.0.0", 8080)
     host.service("shop", "ExecStart=/usr/bin/env python3 -S /opt/faults/sockets.py listen shop 0.0.0.0 8080")
     host.wait_for_unit("shop", "failed")
-    cause = first(host.ask(expected=Expected(services=("shop",), ports=("8080=shop",))), host)
+    expected = Expected(services=("shop",), processes=("shop",), ports=("8080=shop",))
+    cause = first(host.ask(expected=expected), host)
     assert cause.rule == "ports.owner"
     assert cause.subject == "tcp/8080"
     assert cause.evidence["name"] == "squatter"

@@ -77,6 +77,7 @@ def _application(processes: list[CpuProcess], cpu: Cpu, kind: str) -> Finding:
     name = who(first) if alone else f"{len(processes)} {short(first.name, 40)}"
     verb = "uses" if alone else "processes use"
     cores = sum(process.core_percent for process in processes) / 100
+    pids = ",".join(str(process.pid) for process in processes[:20])  # top(1) takes no more
     return found(
         "cpu.application",
         "warning" if kind == "lasting" else "ok",
@@ -84,7 +85,7 @@ def _application(processes: list[CpuProcess], cpu: Cpu, kind: str) -> Finding:
         f"{name} {verb} {percent(min(share, 100))} of the machine"
         f" ({cores:.1f} of {number(cpu.usable_cores or cpu.cores or 1)} cores)"
         + ("" if kind == "lasting" else ", for the moment"),
-        then=f"top -H -b -n 1 -p {first.pid} | head -20",
+        then=f"top -H -b -n 1 -p {pids} | head -20",
         **who_evidence(first),
         machine_percent=round(share, 1),
         core_percent=round(cores * 100, 1),
