@@ -20,7 +20,6 @@ from fleet_collector.wording import duration, number, percent, plain, size
 
 SHOW_ALL = 30  # up to so many hosts the fine ones have a row each
 MOST_FINDINGS = 3
-AT_ONCE = 100  # rows printed in one go: rich takes its time for each
 MANY = 200  # rows from which on rich's own layout, a millisecond a row, would be felt
 _NUMBERS = ("CPU", "LOAD", "MEMORY LEFT", "FULLEST DISK", "CONNECTIONS")
 _WIDE, _USUAL = 140, 110  # letters a line
@@ -74,7 +73,7 @@ def _chosen(rows: Sequence[Row], width: int) -> tuple[int, ...]:
     return (0, 2, 3)
 
 
-def _listing(rows: Sequence[Row], numbers: Sequence[int]) -> Iterator[Text]:
+def _listing(rows: Sequence[Row], numbers: Sequence[int]) -> Iterator[RenderableType]:
     """The same columns as ``_grid`` in padded lines, for many rows: what is wrong is not wrapped."""
     heads = ("HOST", "STATE", *(_NUMBERS[each] for each in numbers))
     cells = [
@@ -86,13 +85,11 @@ def _listing(rows: Sequence[Row], numbers: Sequence[int]) -> Iterator[Text]:
         return "".join(f"{text:<{width}}  " for text, width in zip(texts, widths, strict=True))
 
     indent = "\n" + " " * len(line(heads))
-    part = Text("\n", no_wrap=True, overflow="ignore")
-    lines = [Text(f"{line(heads)}WHAT IS WRONG", "bold dim")]
+    lines = [(f"{line(heads)}WHAT IS WRONG", "bold dim")]
     for row, texts in zip(rows, cells, strict=True):
         words = indent.join(words for words, _ in _wrong(row))
-        lines.append(Text(f"{line(texts)}{words}", terminal.STYLES.get(row.severity, "")))
-    for start in range(0, len(lines), AT_ONCE):
-        yield part.join(lines[start : start + AT_ONCE])
+        lines.append((f"{line(texts)}{words}", terminal.STYLES.get(row.severity, "")))
+    yield terminal.lines(lines)
 
 
 def _state(row: Row) -> Text:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from rich.console import Console
+from rich.segment import Segment, Segments
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -50,6 +52,11 @@ def typed(command: str, indent: int) -> Text:
     """The next command to type, on one line however long: a terminal that wraps it still copies it whole."""
     spelt = plain(command, 600)
     return Text.assemble(" " * indent, ("next: ", "dim"), (spelt, "cyan"), no_wrap=True, overflow="ignore")
+
+
+def lines(texts: Iterable[tuple[str, str]]) -> Segments:
+    """Lines with their styles, printed as they are: no measuring, no wrapping, which takes its time."""
+    return Segments([Segment(text, Style.parse(style)) for text, style in texts], new_lines=True)
 
 
 def severity(word: str, text: str | None = None) -> Text:
