@@ -72,7 +72,7 @@ def plan(asked: Asked, settings: Settings) -> Plan:
         limits = msgspec.structs.replace(limits, total_seconds=asked.timeout_seconds)
     targets = _targets(asked)
     for notice in misnamed_groups(settings, targets):
-        typer.echo(f"fleet: {plain(notice)}", err=True)
+        terminal.tell(plain(notice))
     return Plan(
         targets=targets,
         rules=for_targets(rules_of(settings)),
