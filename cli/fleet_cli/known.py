@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
@@ -13,7 +12,9 @@ from fleet_cli.database import NOTHING_SCANNED
 from fleet_collector import store
 from fleet_collector.errors import UsageError
 from fleet_collector.store import Database, ScanSummary
-from fleet_collector.wording import plain
+from fleet_collector.wording import nearest
+
+_NEAR = 0.5  # names of hosts and metrics are short
 
 
 def names(database: Database, words: Sequence[str] | None) -> list[str] | None:
@@ -47,14 +48,8 @@ def _named(word: str, known: list[str]) -> list[str]:
         if matching and missing:
             typer.echo(f"fleet: {missing} of the {len(meant)} hosts of {word} were never scanned", err=True)
     if not matching:
-        raise UsageError(f"{word!r} was never scanned{nearest(word, known)}")
+        raise UsageError(f"{word!r} was never scanned{nearest(word, known, _NEAR)}")
     return matching
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """``; did you mean web1 or web2?``, or nothing where nothing is near."""
-    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(map(plain, near))}?" if near else ""
 
 
 def last_scan(database: Database, host: str, before: float | None = None) -> tuple[ScanSummary, ScanSummary]:
@@ -78,4 +73,4 @@ def check(what: str, word: str, known: Iterable[str]) -> None:
     """Refuse a word that is not among the known ones, with the nearest names; raises UsageError."""
     every = list(known)
     if word not in every:
-        raise UsageError(f"there is no {what} {word!r}{nearest(word, every)}")
+        raise UsageError(f"there is no {what} {word!r}{nearest(word, every, _NEAR)}")

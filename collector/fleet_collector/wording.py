@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -144,3 +145,11 @@ def plain(text: str, most: int = 300) -> str:
 
 def _spelt(letter: str) -> str:
     return letter.encode("unicode_escape").decode("ascii")
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """``; did you mean web1 or web2?``, or nothing where nothing is near (``cutoff`` as difflib has it)."""
+    from difflib import get_close_matches  # for a mistake alone
+
+    near = get_close_matches(word, list(known), n=3, cutoff=cutoff)
+    return f"; did you mean {' or '.join(map(plain, near))}?" if near else ""

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fleet_collector.errors import InventoryError
-from fleet_collector.inventory.grouping import IMPLIED, Groups, near
+from fleet_collector.inventory.grouping import IMPLIED, Groups
 from fleet_collector.inventory.hostsfile import Entry, Heading, Listing
 from fleet_collector.inventory.ssh_arguments import ssh_options
 from fleet_collector.inventory.target import Target, is_this_machine
 from fleet_collector.inventory.variables import CONNECTION, READ, SSH, Login, login
+from fleet_collector.wording import nearest
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ def _groups(listings: Iterable[Listing]) -> Groups:
             children.setdefault(group, []).extend(inner)
     for heading in varied:
         if heading.group not in names:
-            known = near(heading.group, names)
+            known = nearest(heading.group, names)
             raise InventoryError(f"{heading.source}: there is no group {heading.group}{known}")
     return Groups(names, variables, children)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from difflib import get_close_matches
 
 from fleet_collector.errors import InventoryError
 from fleet_collector.inventory.hostsfile import Heading
 from fleet_collector.inventory.variables import PRIORITY
+from fleet_collector.wording import nearest
 
 IMPLIED = frozenset({"all", "ungrouped"})  # Ansible's own: every host, and those that no other group has
 _DEEPEST = 100
@@ -29,7 +29,7 @@ class Groups:
             for child in inner:
                 if child.group not in names:
                     raise InventoryError(
-                        f"{child.source}: the group {child.group} has no heading{near(child.group, names)}"
+                        f"{child.source}: the group {child.group} has no heading{nearest(child.group, names)}"
                     )
                 if parent not in IMPLIED:
                     self._parents.setdefault(child.group, {})[parent] = child.source
@@ -67,9 +67,3 @@ class Groups:
                 depths |= self._walk(parent, (*below, group))
             self._around[group] = depths | {group: 1 + max(depths.values(), default=0)}
         return self._around[group]
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """Ask whether one of the known names was meant."""
-    found = get_close_matches(name, known, n=3)
-    return f"; did you mean {' or '.join(found)}?" if found else ""

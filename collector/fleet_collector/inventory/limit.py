@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 
 from fleet_collector.errors import InventoryError
 from fleet_collector.inventory.expression import names, split
-from fleet_collector.inventory.grouping import near
 from fleet_collector.inventory.target import Target, shown
+from fleet_collector.wording import nearest
 
 
 def narrow(targets: Sequence[Target], limits: Iterable[str]) -> list[Target]:
@@ -52,4 +52,4 @@ def _named(targets: Sequence[Target], term: str) -> set[str]:
 
 def _near_to(targets: Sequence[Target], term: str) -> str:
     known = {target.name for target in targets}.union(*(target.groups for target in targets))
-    return near(term, known)
+    return nearest(term, known)
